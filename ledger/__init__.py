@@ -1,0 +1,1 @@
+"""The write side: requests become decisions, decisions become events in the log."""

@@ -1,0 +1,151 @@
+"""What a write answers: the resource as the request's own events left it.
+
+Answers are made from the log's records up to the request's last position, so a repeated request
+gets the same answer for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
+
+from ledger import adjustments, check_ins
+from ledger.check_ins import CheckIn, Circumstances
+from ledger.cycles import Cycle
+from ledger.event import EVENT_TYPES, Record
+from ledger.fold import applied, initial
+from ledger.grading import check_ins_of
+from ledger.objectives import KEY_RESULTS, Objective
+from ledger.teams import Team
+from ledger.values import recorded_day
+from okr.v1 import events_pb2 as facts
+from okr.v1 import resources_pb2 as resources
+from okr.v1.event_record_pb2 import EventMetadata
+
+Kind = TypeVar("Kind", Cycle, Team, Objective)
+
+
+class History:
+    """The ledger as a request left it.
+
+    `read` gives a stream's stored records, `made` are those of the request, and `states` those
+    states after it that are known already.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[str], Sequence[Record]],
+        made: Sequence[Record],
+        states: Mapping[str, object],
+    ) -> None:
+        self._read = read
+        self._states = states
+        self.made = made
+
+    def records(self, stream: str) -> list[Record]:
+        """A stream's records up to the request's last; costs by their number."""
+        own = [record for record in self.made if record.stream == stream]
+        before = own[0].position if own else self.made[-1].position
+        return [record for record in self._read(stream) if record.position < before] + own
+
+    def fact(self) -> Any:
+        """The first fact that the request made."""
+        return fact_of(self.made[0])
+
+    def state(self, stream: str, kind: type[Kind]) -> Kind:
+        """The state that the request left a stream in.
+
+        Raises:
+            TypeError: the stream holds something else.
+        """
+        state = self._states.get(stream)
+        if state is None:
+            state = initial(stream)
+            for record in self.records(stream):
+                metadata = EventMetadata.FromString(record.metadata)
+                state = applied(state, stream, fact_of(record), metadata, record.position)
+        if not isinstance(state, kind):
+            raise TypeError(f"{stream} is not a {kind.__name__}")
+        return state
+
+
+def fact_of(record: Record) -> Message:
+    """The fact that a record holds.
+
+    Raises:
+        KeyError: an event type that this version does not know.
+    """
+    return EVENT_TYPES[record.event_type].FromString(record.payload)
+
+
+def cycle(history: History) -> resources.Cycle:
+    """The cycle that the request changed."""
+    return history.state(history.fact().cycle, Cycle).resource()
+
+
+def team(history: History) -> resources.Team:
+    """The team that the request changed."""
+    return history.state(history.fact().team, Team).resource()
+
+
+def objective(history: History) -> resources.Objective:
+    """The objective that the request changed."""
+    found = history.state(history.fact().objective, Objective)
+    return found.resource(history.state(found.cycle, Cycle))
+
+
+def key_result(history: History) -> resources.KeyResult:
+    """The key result that the request changed."""
+    name = history.fact().key_result
+    found = history.state(name.partition(KEY_RESULTS)[0], Objective)
+    return found.key_results[name].resource()
+
+
+def alignment(history: History) -> resources.Alignment:
+    """The alignment that the request made or took back."""
+    return adjustments.change_resource(history.fact(), 0).alignment
+
+
+def recorded_check_in(history: History) -> resources.CheckIn:
+    """The check-in that the request recorded; reads nothing."""
+    record = history.made[0]
+    fact = facts.CheckInRecorded.FromString(record.payload)
+    metadata = EventMetadata.FromString(record.metadata)
+    effective = recorded_day(metadata.effective_date)
+    position = record.position
+    check_in = CheckIn(fact.key_result, fact.number, position, position, effective, fact)
+    return check_ins.resource(check_in, Circumstances(record.recorded_us, metadata))
+
+
+def changed_check_in(history: History) -> resources.CheckIn:
+    """The check-in that the request corrected or retracted."""
+    fact = history.fact()
+    records = history.records(fact.key_result.partition(KEY_RESULTS)[0])
+    found = check_ins_of(records, fact.key_result)[fact.number]
+    return check_in_resource(found, {r.position: r for r in records}.__getitem__)
+
+
+def check_in_resource(check_in: CheckIn, record_at: Callable[[int], Record]) -> resources.CheckIn:
+    """A check-in as the API shows it; `record_at` finds the records of its positions."""
+    recorded, content = record_at(check_in.position), None
+    if check_in.content_position != check_in.position:
+        content = _circumstances(record_at(check_in.content_position))
+    return check_ins.resource(check_in, _circumstances(recorded), content)
+
+
+def adjustment(history: History) -> resources.Adjustment:
+    """The adjustment that the request made, without its effects on scores."""
+    first, *rest = history.made
+    return adjustments.resource(
+        facts.StrategyAdjusted.FromString(first.payload),
+        EventMetadata.FromString(first.metadata),
+        first.recorded_us,
+        [adjustments.change_resource(fact_of(record), record.position) for record in rest],
+        first.position,
+    )
+
+
+def _circumstances(record: Record) -> Circumstances:
+    return Circumstances(record.recorded_us, EventMetadata.FromString(record.metadata))

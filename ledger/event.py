@@ -1,0 +1,56 @@
+"""Events on their way into the ledger and out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from google.protobuf.message_factory import GetMessageClass
+
+from okr.v1 import events_pb2
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from okr.v1.event_record_pb2 import EventMetadata
+
+
+EVENT_TYPES: Final[Mapping[str, type[Message]]] = {
+    descriptor.full_name: GetMessageClass(descriptor)
+    for descriptor in events_pb2.DESCRIPTOR.message_types_by_name.values()
+}
+"""Every event's message by its full name, e.g. "okr.v1.CheckInRecorded"."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """A decided event: the stream it belongs to and the fact, a message of `okr.v1.events`."""
+
+    stream: str
+    fact: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A stored event: the header that the log assigned and the two byte strings as given.
+
+    `recorded_us` counts microseconds since 1970 UTC and never decreases with `position`.
+    `event_type` is the full name of the payload's message, e.g. "okr.v1.CheckInRecorded".
+    """
+
+    position: int
+    stream: str
+    stream_version: int
+    event_type: str
+    recorded_us: int
+    metadata: bytes
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a request was decided to mean: events, and the circumstances that they share."""
+
+    events: Sequence[NewEvent]
+    metadata: EventMetadata

@@ -1,0 +1,162 @@
+"""What may be asked of an event log, whatever database keeps it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ledger.event import Record
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedEvent:
+    """An event ready to be stored: the bytes are kept and hashed as they are."""
+
+    stream: str
+    event_type: str
+    metadata: bytes
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """Who asked under which id, and a hash of what was asked."""
+
+    principal: str
+    request_id: str
+    content_hash: bytes
+
+    def digest(self) -> bytes:
+        """The 16 bytes under which the log keeps the request, for ever.
+
+        A digest instead of the text: it costs the log half of the pages, and a principal that has
+        to be forgotten later never gets into the table.
+        """
+        # The length keeps ("ab", "c") and ("a", "bc") apart.
+        text = f"{len(self.principal)}:{self.principal}{self.request_id}"
+        return blake2b(text.encode(), digest_size=16).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Events that are stored all or none.
+
+    `guards` maps each stream that the decision read, and each that it writes to, to the version
+    that it read; 0 says that the stream did not exist.
+    """
+
+    events: Sequence[EncodedEvent]
+    guards: Mapping[str, int]
+    request: RequestKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The append is durable; positions are inclusive and without gaps."""
+
+    first_position: int
+    last_position: int
+    recorded_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """The append was refused: `stream` is not at the version that its guard names."""
+
+    stream: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """The request was accepted before, with these positions and this hash of its content."""
+
+    first_position: int
+    last_position: int
+    content_hash: bytes
+
+
+Outcome = Accepted | Conflict | Repeated
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest record's position and recorded time; 0 and 0 in an empty log."""
+
+    position: int
+    recorded_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogIdentity:
+    """Which log this is: a UUID made with it, and the generation of its history."""
+
+    log_id: str
+    epoch: int
+
+
+class LogReader(Protocol):
+    """Reads from any thread, never waiting for the writer; each sees whole batches only.
+
+    Raises:
+        LogUnavailable: the log cannot be read now.
+    """
+
+    def identity(self) -> LogIdentity: ...
+
+    def head(self) -> Head: ...
+
+    def read(self, after_position: int, limit: int, max_bytes: int = ...) -> list[Record]:
+        """The records after a position, in order.
+
+        At most `limit`, and no more than `max_bytes` of metadata and payload, but at least one
+        where there is one.
+        """
+
+    def read_stream(
+        self, stream: str, after_version: int = 0, up_to_version: int | None = None
+    ) -> list[Record]:
+        """A stream's records by version, `after_version` exclusive, `up_to_version` inclusive."""
+
+    def list_events(
+        self,
+        *,
+        stream: str | None = None,
+        event_types: Sequence[str] = (),
+        after: int = 0,
+        limit: int,
+        newest_first: bool = False,
+        up_to_position: int | None = None,
+    ) -> list[Record]:
+        """One page of records, of one stream and of some types where asked.
+
+        `after` is the last position of the page before (0: the first page) in the order asked for;
+        `up_to_position` is inclusive and pins what later pages see.
+        """
+
+    def position_at(self, recorded_us: int) -> int:
+        """The last position recorded at or before an instant, 0 if none."""
+
+    def find_requests(self, keys: Sequence[RequestKey]) -> list[Repeated | None]:
+        """For each key what was stored under it, whatever the hash, in one query."""
+
+
+class EventLog(LogReader, Protocol):
+    """A log that this process may write to."""
+
+    def append_batch(self, appends: Sequence[Append], recorded_us: int) -> list[Outcome]:
+        """Append several decisions in one transaction with one flush, each with its own outcome.
+
+        Guards are compared with the versions as they are after the earlier accepted appends of the
+        batch. Where an append is not accepted, later ones that name a stream which it would have
+        written are refused too: they may have been decided on its effects. The recorded time is
+        the given one, or the last record's where that is later.
+
+        Raises:
+            LogUnavailable: nothing of the batch was written; the log stays usable.
+        """
+
+    def close(self) -> None: ...

@@ -1,0 +1,132 @@
+"""What the log and the write lane may fail with.
+
+Each type carries facts, and after each of them nothing of the command was written. No error of the
+database beneath leaves the package.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class LogError(Exception):
+    """A command or a read that the log cannot serve; `str()` is a sentence for people."""
+
+
+@dataclass(eq=False)
+class LogUnavailable(LogError):
+    """The log's file cannot be read or written now; nothing of the attempt is in it.
+
+    `reason` is a short phrase, such as "the disk is full".
+    """
+
+    file: str
+    action: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"cannot {self.action} {self.file}: {self.reason}"
+
+
+@dataclass(eq=False)
+class LogLocked(LogError):
+    """Another process, or another part of this one, writes to the file.
+
+    `holder_pid` is 0 when the holder has not told its process id.
+    """
+
+    file: str
+    holder_pid: int
+
+    def __str__(self) -> str:
+        holder = f"process {self.holder_pid}" if self.holder_pid else "another process"
+        return f"{self.file} is being written by {holder}; one server at a time may write to a file"
+
+
+@dataclass(eq=False)
+class LogMismatch(LogError):
+    """The file is not a log that this version can use."""
+
+    file: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file} cannot be used: {self.reason}"
+
+
+@dataclass(eq=False)
+class UnknownEventType(LogError):
+    """No message of `okr.v1.events` has this name: the log is newer than the code, or broken."""
+
+    event_type: str
+
+    def __str__(self) -> str:
+        return f"{self.event_type} is not an event that this version knows"
+
+
+@dataclass(eq=False)
+class DamagedRecord(LogError):
+    """The stored bytes are not the message that the record's type names."""
+
+    position: int
+    event_type: str
+
+    def __str__(self) -> str:
+        return f"the record at position {self.position} is not a readable {self.event_type}"
+
+
+@dataclass(eq=False)
+class Overloaded(LogError):
+    """Too many commands wait already."""
+
+    waiting: int
+
+    def __str__(self) -> str:
+        return f"{self.waiting} commands wait already; try again later"
+
+
+@dataclass(eq=False)
+class ShuttingDown(LogError):
+    """The lane takes no more commands."""
+
+    def __str__(self) -> str:
+        return "the server is shutting down; the same request may be sent again"
+
+
+@dataclass(eq=False)
+class DeadlinePassed(LogError):
+    """The caller's deadline passed while the command waited."""
+
+    def __str__(self) -> str:
+        return "the deadline passed while the request waited"
+
+
+@dataclass(eq=False)
+class ClockBehind(LogError):
+    """The clock is so far behind the last record that recorded times would stand still."""
+
+    behind_seconds: int
+
+    def __str__(self) -> str:
+        return f"the clock is {self.behind_seconds} s behind the last record"
+
+
+@dataclass(eq=False)
+class RequestIdReused(LogError):
+    """The request id was used before with other content."""
+
+    request_id: str
+
+    def __str__(self) -> str:
+        return f"request id {self.request_id} was used before with other content"
+
+
+@dataclass(eq=False)
+class Contended(LogError):
+    """Other writers changed what the decision read, each time it was taken."""
+
+    streams: tuple[str, ...]
+    attempts: int
+
+    def __str__(self) -> str:
+        return f"{', '.join(self.streams)} changed during each of {self.attempts} attempts"

@@ -1,0 +1,142 @@
+"""Folded states: a bounded cache, and what one batch and one decision see through it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from ledger.log.mapper import parse_record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from google.protobuf.message import Message
+
+    from ledger.event import Record
+    from ledger.log.command import Folder
+    from ledger.log.contract import LogReader
+    from okr.v1.event_record_pb2 import EventMetadata
+
+Versioned = tuple[Any, int]
+"""A state and the stream version that it stands at."""
+
+STATES_KEPT = 20_000
+"""Streams whose state stays in memory, the least recently used going first."""
+
+FOLD_PAGE = 1_000
+"""Records read at a time when a state is folded from the log."""
+
+
+class StateCache:
+    """States of streams as the log has them, folded when first asked for. One thread uses it."""
+
+    def __init__(self, log: LogReader, folder: Folder, kept: int = STATES_KEPT) -> None:
+        self._log = log
+        self._folder = folder
+        self._kept = kept
+        self._states: OrderedDict[str, Versioned] = OrderedDict()
+
+    def get(self, stream: str) -> Versioned:
+        """The state of a stream; costs its length when it is not in memory."""
+        found = self._states.get(stream)
+        if found is None:
+            found = fold(self._log, self._folder, stream)
+            self.put(stream, found)
+        else:
+            self._states.move_to_end(stream)
+        return found
+
+    def records(self, stream: str) -> list[Record]:
+        """The stream's records in the log; costs its length."""
+        return self._log.read_stream(stream)
+
+    def put(self, stream: str, state: Versioned) -> None:
+        self._states[stream] = state
+        self._states.move_to_end(stream)
+        if len(self._states) > self._kept:
+            self._states.popitem(last=False)
+
+    def evict(self, streams: Iterable[str]) -> None:
+        for stream in streams:
+            self._states.pop(stream, None)
+
+
+class Overlay:
+    """The states as they will be if the batch's decisions so far are accepted."""
+
+    def __init__(self, cache: StateCache, folder: Folder) -> None:
+        self._cache = cache
+        self._folder = folder
+        self._states: dict[str, Versioned] = {}
+        self._records: list[Record] = []
+
+    def get(self, stream: str) -> Versioned:
+        return self._states.get(stream) or self._cache.get(stream)
+
+    def records(self, stream: str) -> list[Record]:
+        """The stream's records in the log, and those that the batch has decided so far."""
+        decided = [record for record in self._records if record.stream == stream]
+        return [*self._cache.records(stream), *decided]
+
+    def after(
+        self, records: Sequence[Record], facts: Sequence[Message], metadata: EventMetadata
+    ) -> dict[str, Versioned]:
+        """The states of the records' streams after them; the overlay itself stays as it is."""
+        states: dict[str, Versioned] = {}
+        for record, fact in zip(records, facts, strict=True):
+            state, _ = states.get(record.stream) or self.get(record.stream)
+            state = self._folder.apply(state, record, fact, metadata)
+            states[record.stream] = (state, record.stream_version)
+        return states
+
+    def put(self, states: Mapping[str, Versioned], records: Iterable[Record]) -> None:
+        self._states.update(states)
+        self._records += records
+
+    def keep(self) -> None:
+        """Hand the states to the cache, when the log has accepted every decision."""
+        for stream, state in self._states.items():
+            self._cache.put(stream, state)
+
+    def discard(self) -> None:
+        """Have the streams folded anew, when the log has not taken all of the batch."""
+        self._cache.evict(self._states)
+
+
+class NotedWorld:
+    """What one decision reads, and the versions that it read: its guards."""
+
+    def __init__(self, overlay: Overlay) -> None:
+        self._overlay = overlay
+        self.guards: dict[str, int] = {}
+
+    def state(self, stream: str) -> Versioned:
+        found = self._overlay.get(stream)
+        self.guards[stream] = found[1]
+        return found
+
+    def records(self, stream: str) -> list[Record]:
+        self.state(stream)
+        return self._overlay.records(stream)
+
+
+def fold(
+    log: LogReader, folder: Folder, stream: str, up_to_version: int | None = None
+) -> Versioned:
+    """A stream's state as of a version, from its first event; costs its length."""
+    state, version = folder.initial(stream), 0
+    while up_to_version is None or version < up_to_version:
+        # By the page, so that a long stream is never in memory as a whole.
+        last = (
+            version + FOLD_PAGE
+            if up_to_version is None
+            else min(version + FOLD_PAGE, up_to_version)
+        )
+        records = log.read_stream(stream, version, last)
+        for record in records:
+            fact, metadata = parse_record(record)
+            state = folder.apply(state, record, fact, metadata)
+            version = record.stream_version
+        if len(records) < FOLD_PAGE:
+            break
+    return state, version

@@ -1,0 +1,142 @@
+"""What a decision sees: the states of streams, and the events that it has decided so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from ledger.adjustments import Adjustment
+from ledger.alignment import STREAM as ALIGNMENT
+from ledger.alignment import Alignments
+from ledger.cycles import Cycle
+from ledger.event import NewEvent, Record
+from ledger.fold import State, applied
+from ledger.key_results import KeyResult
+from ledger.objectives import KEY_RESULTS, Objective, stream_of
+from ledger.refusals import Exists, NotFound
+from ledger.teams import Team
+from okr.v1.event_record_pb2 import EventMetadata
+
+Kind = TypeVar("Kind", Cycle, Team, Objective, Alignments, Adjustment)
+
+
+class World(Protocol):
+    """What a decision may read. Each stream that it asks for is guarded by the append."""
+
+    def state(self, stream: str) -> tuple[Any, int]:
+        """The folded state of a stream and its version; version 0 if it does not exist.
+
+        Raises:
+            Exception: the log cannot be read now.
+        """
+
+    def records(self, stream: str) -> Sequence[Record]:
+        """The records of a stream in order, those decided before in the batch included.
+
+        Costs by their number: for what a state does not keep.
+
+        Raises:
+            Exception: the log cannot be read now.
+        """
+
+
+class View:
+    """Typed access to states, with the decision's own events applied.
+
+    `state_of` gives a stream's state, None if there is none; `records_of` its events in order.
+    """
+
+    def __init__(
+        self,
+        state_of: Callable[[str], State | None],
+        records_of: Callable[[str], Sequence[Record]],
+    ) -> None:
+        self._state_of = state_of
+        self._records_of = records_of
+        self._ahead: dict[str, State] = {}
+
+    def ahead(self, events: Iterable[NewEvent], metadata: EventMetadata) -> None:
+        """Lets the rest of the decision see events that it has already decided."""
+        for event in events:
+            state = applied(self._find(event.stream), event.stream, event.fact, metadata, 0)
+            self._ahead[event.stream] = state
+
+    def records(self, stream: str) -> Sequence[Record]:
+        """The recorded events of a stream in order; costs by their number."""
+        return self._records_of(stream)
+
+    def cycle(self, name: str) -> Cycle:
+        """A cycle.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        return self._typed(name, Cycle)
+
+    def team(self, name: str) -> Team:
+        """A team.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        return self._typed(name, Team)
+
+    def find_team(self, name: str) -> Team | None:
+        """A team, None if there is none of that name."""
+        found = self._find(name)
+        return found if isinstance(found, Team) else None
+
+    def objective(self, name: str) -> Objective:
+        """An objective, or that of a key result's or check-in's name.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        return self._typed(stream_of(name), Objective)
+
+    def key_result(self, name: str) -> KeyResult:
+        """A key result.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        found = self.objective(name).key_results.get(name)
+        if found is None:
+            raise NotFound(name)
+        return found
+
+    def node(self, name: str) -> Objective:
+        """The objective of a node of the alignment graph, which must exist.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        if KEY_RESULTS in name:
+            self.key_result(name)
+        return self.objective(name)
+
+    def alignments(self) -> Alignments:
+        """The alignment graph."""
+        return self._typed(ALIGNMENT, Alignments)
+
+    def vacant(self, name: str) -> None:
+        """Refuses a name that is taken.
+
+        Raises:
+            Exists: it is.
+        """
+        if KEY_RESULTS in name:
+            taken = name in self.objective(name).key_results
+        else:
+            taken = self._find(name) is not None
+        if taken:
+            raise Exists(name)
+
+    def _find(self, stream: str) -> State | None:
+        return self._ahead[stream] if stream in self._ahead else self._state_of(stream)
+
+    def _typed(self, stream: str, kind: type[Kind]) -> Kind:
+        found = self._find(stream)
+        if not isinstance(found, kind):
+            raise NotFound(stream)
+        return found

@@ -1,0 +1,116 @@
+"""The client for asyncio: the same calls, awaited."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import grpc
+import grpc.aio
+
+from okr.calls import (
+    CHANNEL_OPTIONS,
+    DEFAULT_ADDRESS,
+    DEFAULT_TIMEOUT_SECONDS,
+    Calls,
+    Metadata,
+)
+from okr.v1.audit_service_pb2_grpc import AuditServiceStub
+from okr.v1.ledger_service_pb2_grpc import LedgerServiceStub
+from okr.v1.operations_service_pb2_grpc import OperationsServiceStub
+from okr.v1.score_service_pb2_grpc import ScoreServiceStub
+
+if TYPE_CHECKING:
+    from okr.v1.audit_service_pb2_grpc import AuditServiceAsyncStub
+    from okr.v1.ledger_service_pb2_grpc import LedgerServiceAsyncStub
+    from okr.v1.operations_service_pb2_grpc import OperationsServiceAsyncStub
+    from okr.v1.score_service_pb2_grpc import ScoreServiceAsyncStub
+
+
+class AsyncOkrClient:
+    """A ledger's client for one event loop: `await okr.ledger.RecordCheckIn(request)`.
+
+    As `OkrClient` in everything else. Make it, use it and close it in the same loop.
+    """
+
+    ledger: LedgerServiceAsyncStub
+    scores: ScoreServiceAsyncStub
+    audit: AuditServiceAsyncStub
+    operations: OperationsServiceAsyncStub
+
+    def __init__(
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        actor: str = "",
+        on_behalf_of: str = "",
+        timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+        credentials: grpc.ChannelCredentials | None = None,
+    ) -> None:
+        if credentials is None:
+            self.channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        else:
+            self.channel = grpc.aio.secure_channel(address, credentials, options=CHANNEL_OPTIONS)
+        self._calls = Calls(actor, on_behalf_of, timeout_seconds)
+        # The library's own interceptors cannot raise another error than its own.
+        channel = cast(grpc.aio.Channel, _Channel(self.channel, self._calls))
+        self.ledger = LedgerServiceStub(channel)
+        self.scores = ScoreServiceStub(channel)
+        self.audit = AuditServiceStub(channel)
+        self.operations = OperationsServiceStub(channel)
+
+    @property
+    def token(self) -> str:
+        """Token of the client's latest write, for others to read it; empty before the first."""
+        return self._calls.token
+
+    async def close(self) -> None:
+        """Close the channel; calls under way are cancelled."""
+        await self.channel.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+class _Channel:
+    """What the generated stubs need of a channel: their calls, prepared and learnt from."""
+
+    def __init__(self, channel: grpc.aio.Channel, calls: Calls) -> None:
+        self._channel = channel
+        self._calls = calls
+
+    def unary_unary(self, *args: Any, **kwargs: Any) -> Callable[..., Awaitable[Any]]:
+        send: Callable[..., grpc.aio.UnaryUnaryCall[Any, Any]]
+        send = self._channel.unary_unary(*args, **kwargs)
+
+        async def call(
+            request: Any,
+            *,
+            timeout: float | None = None,  # noqa: ASYNC109 - the stubs' argument: gRPC's deadline
+            metadata: Metadata | None = None,
+            **options: Any,
+        ) -> Any:
+            sent = self._calls.prepared(request, timeout, metadata)
+            under_way = send(
+                sent.request, timeout=sent.timeout_seconds, metadata=sent.metadata, **options
+            )
+            try:
+                answer = await under_way
+            except grpc.RpcError as failure:
+                raise self._calls.failed(sent, failure) from None
+            finally:
+                # An abandoned call is never cancelled by the library (grpc/grpc#43462).
+                under_way.cancel()
+            self._calls.learn(sent, answer)
+            return answer
+
+        return call

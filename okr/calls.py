@@ -1,0 +1,126 @@
+"""What every call of a client carries, and what the client learns from its answer."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import Final, NamedTuple, TypeAlias, TypeVar, cast
+
+import grpc
+from google.protobuf.message import Message
+
+from okr.errors import OkrError, error_of
+from okr.request_ids import new_request_id
+
+Metadata: TypeAlias = tuple[tuple[str, str | bytes], ...]
+Request = TypeVar("Request", bound=Message)
+
+DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
+DEFAULT_TIMEOUT_SECONDS: Final = 10.0
+
+ACTOR_KEY: Final = "okr-actor"
+ON_BEHALF_OF_KEY: Final = "okr-on-behalf-of"
+
+_SERVICES = ("LedgerService", "ScoreService", "AuditService", "OperationsService")
+
+SERVICE_CONFIG: Final = {
+    # Without it every call of a channel goes to the first server of the address.
+    "loadBalancingConfig": [{"round_robin": {}}],
+    # Only UNAVAILABLE is safe to repeat unseen (AIP-194); of writes because each carries a
+    # request id and is applied once.
+    "methodConfig": [
+        {
+            "name": [{"service": f"okr.v1.{service}"} for service in _SERVICES],
+            "retryPolicy": {
+                "maxAttempts": 5,
+                "initialBackoff": "0.1s",
+                "maxBackoff": "2s",
+                "backoffMultiplier": 2,
+                "retryableStatusCodes": ["UNAVAILABLE"],
+            },
+        }
+    ],
+}
+
+CHANNEL_OPTIONS: Final = (
+    ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
+    ("grpc.enable_retries", 1),
+    # Servers refuse callers that ping more often than every 30 s.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+)
+
+# The token is of a ledger that is no more: restored from a backup, or another one.
+_DEAD_TOKEN = ("TOKEN_LOST", "TOKEN_FOREIGN")
+
+
+class Prepared(NamedTuple):
+    """A request ready to be sent."""
+
+    request: Message
+    request_id: str
+    timeout_seconds: float
+    metadata: Metadata
+
+
+class Calls:
+    """The circumstances of a client's calls, shared by its threads or tasks.
+
+    Each write gets a request id, each read waits for the client's own latest write.
+    """
+
+    def __init__(self, actor: str, on_behalf_of: str, timeout_seconds: float) -> None:
+        self._who = {ACTOR_KEY: actor, ON_BEHALF_OF_KEY: on_behalf_of}
+        self._timeout_seconds = timeout_seconds
+        self._lock = threading.Lock()
+        self._position = 0
+        self._token = ""
+
+    @property
+    def token(self) -> str:
+        """Token of the latest write that was answered; empty before the first."""
+        return self._token
+
+    def prepared(
+        self, request: Request, timeout_seconds: float | None, metadata: Metadata | None
+    ) -> Prepared:
+        """The request with what it lacks, on a copy; what the caller has set stays."""
+        fields = request.DESCRIPTOR.fields_by_name
+        missing = {}
+        if "request_id" in fields:
+            missing["request_id"] = new_request_id()
+        elif "at_least_as_fresh" in fields:
+            missing["at_least_as_fresh"] = self._token
+        missing = {name: value for name, value in missing.items() if not getattr(request, name)}
+        if missing:
+            copy = type(request)(**missing)
+            copy.MergeFrom(request)
+            request = copy
+        given = metadata or ()
+        said = {key for key, _ in given}
+        who = tuple((k, v) for k, v in self._who.items() if v and k not in said)
+        return Prepared(
+            request,
+            getattr(request, "request_id", ""),
+            self._timeout_seconds if timeout_seconds is None else timeout_seconds,
+            (*given, *who),
+        )
+
+    def learn(self, sent: Prepared, answer: object) -> None:
+        """Remember the token of a write; answers may come in another order than positions."""
+        if sent.request_id and isinstance(answer, Message):
+            position, token = (
+                cast(int, getattr(answer, "position", 0)),
+                getattr(answer, "token", ""),
+            )
+            with self._lock:
+                if position >= self._position:
+                    self._position, self._token = position, token
+
+    def failed(self, sent: Prepared, failure: grpc.RpcError) -> OkrError:
+        """The error to raise; a token of a ledger that is no more is forgotten."""
+        error = error_of(failure, sent.request_id)
+        if error.reason in _DEAD_TOKEN:
+            with self._lock:
+                self._position, self._token = 0, ""
+        return error

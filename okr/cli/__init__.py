@@ -1,0 +1,5 @@
+"""The callers' command line, `okr`."""
+
+from okr.cli.app import app, main
+
+__all__ = ["app", "main"]

@@ -1,0 +1,89 @@
+"""The root of the command line: its global options and its commands."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from okr.calls import DEFAULT_ADDRESS, DEFAULT_TIMEOUT_SECONDS
+from okr.cli import (
+    adjusting,
+    aligning,
+    check_ins,
+    cycles,
+    history,
+    importing,
+    key_results,
+    objectives,
+    scores,
+    session,
+    teams,
+)
+from okr.cli.typers import group
+
+app = group(
+    """Keep OKRs in a ledger: every goal, every change of it, every check-in, for good.
+
+    A **cycle** (a quarter) holds **objectives**; each has **key results**, which measure it.
+    Once the cycle's plan is committed every change of it needs a reason. **Check-ins** record
+    measured values with the day they held. Nothing is overwritten, so every read can be asked
+    for another day, or for what was known at another time: see `--as-of`.
+
+    **Names** are short: cycle `2026-q3`, objective `brand`, key result `brand/followers`, its
+    third check-in `brand/followers/3`.
+
+    **A first quarter:**
+
+    $ okr team create --id marketing "Marketing"\n
+    $ okr cycle create --id 2026-q4 "Q4" 2026-10-01 2026-12-31 --time-zone Europe/Budapest\n
+    $ okr objective create --id brand 2026-q4 marketing "Grow brand awareness"\n
+    $ okr key-result add brand "Grow followers" --id followers --baseline 12000 --target "+20 %"\n
+    $ okr cycle commit 2026-q4\n
+    $ okr check-in record brand/followers 12350 --confidence 7\n
+    $ okr scorecard 2026-q4
+
+    **Exit codes:** 0 done, 1 refused, 2 wrong usage, 3 no answer.
+    """
+)
+app.add_typer(cycles.app, name="cycle")
+app.add_typer(teams.app, name="team")
+app.add_typer(objectives.app, name="objective")
+app.add_typer(key_results.app, name="key-result")
+app.add_typer(check_ins.app, name="check-in")
+app.command("align")(aligning.align)
+app.command("unalign")(aligning.unalign)
+app.command("adjust")(adjusting.adjust)
+app.command("scorecard")(scores.scorecard)
+app.command("alignments")(scores.alignments)
+app.command("revisions")(history.revisions)
+app.command("adjustments")(history.adjustments)
+app.command("events")(history.events)
+app.command("status")(history.status)
+app.command("import")(importing.import_file)
+
+
+@app.callback()
+def settings(
+    address: Annotated[
+        str, typer.Option(envvar="OKR_ADDRESS", help="Where the service is: HOST:PORT.")
+    ] = DEFAULT_ADDRESS,
+    actor: Annotated[
+        str,
+        typer.Option(
+            envvar="OKR_ACTOR", help="Who acts: people/… or services/…; the service may know."
+        ),
+    ] = "",
+    on_behalf_of: Annotated[
+        str, typer.Option(envvar="OKR_ON_BEHALF_OF", help="For whom, if the actor is a service.")
+    ] = "",
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", help="How long to wait for an answer.", min=0.001)
+    ] = DEFAULT_TIMEOUT_SECONDS,
+) -> None:
+    session.settings.set(session.Settings(address, actor, on_behalf_of, timeout))
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,166 @@
+"""Who changed what, when and why, and what that did to the scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from google.protobuf.field_mask_pb2 import FieldMask
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from okr import names
+from okr.cli.show import marks
+from okr.cli.show.measures import field, goal
+from okr.v1.resources_pb2 import (
+    Adjustment,
+    AdjustmentChange,
+    KeyResultRevision,
+    ScoreEffect,
+)
+from okr.v1.values_pb2 import (
+    AlignmentKind,
+    Category,
+    KeyResultDefinition,
+    ObjectiveDefinition,
+)
+
+_VERBS = {
+    "KeyResultAdded": "added",
+    "KeyResultRevised": "revised",
+    "KeyResultDropped": "dropped",
+    "KeyResultRestored": "restored",
+    "KeyResultCarriedOver": "carried over",
+    "ObjectiveCreated": "created",
+    "ObjectiveRevised": "revised",
+    "ObjectiveAbandoned": "given up",
+    "Aligned": "aligned",
+    "Unaligned": "no longer aligned",
+}
+
+
+def revisions(given: Iterable[KeyResultRevision]) -> RenderableType:
+    """The revisions of a key result, in the order given, each with before and after."""
+    blocks: list[RenderableType] = []
+    for revision in given:
+        blocks += [*_revision(revision), ""]
+    return Group(*blocks[:-1]) if blocks else Text("no revisions", style="dim")
+
+
+def adjustments(given: Iterable[Adjustment]) -> RenderableType:
+    """Adjustments with their changes and effects."""
+    blocks: list[RenderableType] = []
+    for adjustment in given:
+        blocks += [*_adjustment(adjustment), ""]
+    return Group(*blocks[:-1]) if blocks else Text("no adjustments", style="dim")
+
+
+def _revision(given: KeyResultRevision) -> Iterator[RenderableType]:
+    yield Text.assemble(
+        (f"revision {given.number}", "bold"),
+        f"  {verb(given.event_type)}  {given.snapshot.definition.title}",
+    )
+    by = f"{given.actor} for {given.on_behalf_of}" if given.on_behalf_of else given.actor
+    yield Text(
+        f"  @{given.position}  effective {marks.day(given.effective_date)}  by {by}"
+        f"  recorded {marks.instant(given.recorded_time)}"
+        + (
+            f"  in the source {marks.instant(given.source_time)}"
+            if given.HasField("source_time")
+            else ""
+        ),
+        style="dim",
+    )
+    if given.adjustment:
+        yield f"  part of {given.adjustment}"
+    if given.reason:
+        yield Text.assemble(
+            f"  {marks.word(Category.DESCRIPTOR, given.category)}: ", (given.reason, "italic")
+        )
+    if given.changed.paths:
+        yield marks.indented(_changed(given.changed, given.before, given.after))
+    elif given.number == 1:
+        yield f"  goal {goal(given.snapshot.definition)}"
+    if given.HasField("score_before") or given.HasField("score_after"):
+        yield Text.assemble(
+            f"  score {marks.score(given.score_before)} → {marks.score(given.score_after)}  ",
+            marks.movement(given.score_before, given.score_after),
+        )
+
+
+def _adjustment(given: Adjustment) -> Iterator[RenderableType]:
+    yield Text.assemble((given.title, "bold"), f"  {names.short(given.name)}")
+    at = f"@{given.first_position}"
+    if given.last_position != given.first_position:
+        at += f" – @{given.last_position}"
+    by = f"{given.actor} for {given.on_behalf_of}" if given.on_behalf_of else given.actor
+    yield Text(f"  {at}  effective {marks.day(given.effective_date)}  by {by}", style="dim")
+    yield Text.assemble(
+        f"  {marks.word(Category.DESCRIPTOR, given.category)}: ", (given.reason, "italic")
+    )
+    for change in given.changes:
+        yield from _change(change)
+    if given.effects:
+        yield ""
+        yield marks.indented(_effects(given.effects))
+
+
+def _change(given: AdjustmentChange) -> Iterator[RenderableType]:
+    yield Text.assemble(
+        f"  {verb(given.event_type)}  ",
+        (names.short(given.subject), "bold"),
+        f"  @{given.position}",
+    )
+    if given.HasField("alignment"):
+        kind = marks.word(AlignmentKind.DESCRIPTOR, given.alignment.kind)
+        yield f"    {kind} → {names.short(given.alignment.parent)}"
+    elif given.HasField("key_result_before"):
+        yield _indent(_changed(given.changed, given.key_result_before, given.key_result_after))
+    elif given.HasField("objective_before"):
+        yield _indent(_changed(given.changed, given.objective_before, given.objective_after))
+    elif given.HasField("key_result_after"):
+        yield f"    {given.key_result_after.title}: {goal(given.key_result_after)}"
+    if given.dependants:
+        yield f"    depend on it: {', '.join(map(names.short, given.dependants))}"
+
+
+def _why(given: KeyResultRevision | Adjustment) -> Text:
+    category = marks.word(Category.DESCRIPTOR, given.category)
+    return Text.assemble(f"  {category}: ", (given.reason, "italic"))
+
+
+def _changed(
+    mask: FieldMask,
+    before: KeyResultDefinition | ObjectiveDefinition,
+    after: KeyResultDefinition | ObjectiveDefinition,
+) -> Table:
+    table = marks.table("field", "before", "", "after")
+    for path in mask.paths:
+        was, is_now = field(before, path), field(after, path)
+        table.add_row(
+            path.replace("_", " "), Text(was, style="red"), "→", Text(is_now, style="green")
+        )
+    return table
+
+
+def _effects(given: Iterable[ScoreEffect]) -> Table:
+    table = marks.table("effect on", "before", "", "after", "", right=("before", "after"))
+    for effect in given:
+        table.add_row(
+            names.short(effect.name),
+            marks.score(effect.score_before),
+            "→",
+            marks.score(effect.score_after),
+            marks.movement(effect.score_before, effect.score_after),
+        )
+    return table
+
+
+def _indent(content: RenderableType) -> RenderableType:
+    return marks.indented(marks.indented(content))
+
+
+def verb(event_type: str) -> str:
+    """What an event did, from the full name of its message."""
+    name = event_type.rpartition(".")[2]
+    return _VERBS.get(name, name)

@@ -1,0 +1,85 @@
+"""A failed call for people: what happened, which field or rule, what to do next."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import grpc
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from okr.cli.show import marks
+from okr.errors import OkrError
+
+_NEXT: Final = {
+    "FIELD_INVALID": "Correct what is named above and send it again.",
+    "FIELD_UNKNOWN": "The server is older than this program: update the server.",
+    "RESOURCE_NOT_FOUND": "Look for the right name: okr cycle list, okr team list, "
+    "okr objective list CYCLE. With --as-of: it may not have been known then.",
+    "RESOURCE_EXISTS": "Choose another id: ids are never used again, not even of dropped things.",
+    "REQUEST_ID_REUSED": "This id belongs to another request. Leave --request-id out, or give a "
+    "new one.",
+    "ETAG_MISMATCH": "Read it again, decide again, and send the new etag.",
+    "REASON_REQUIRED": "Give --reason TEXT and --category CATEGORY: the plan is committed.",
+    "CYCLE_STATE": "okr cycle show CYCLE tells its state; okr cycle commit CYCLE commits a draft.",
+    "OBJECTIVE_STATE": "okr objective show OBJECTIVE tells its state.",
+    "KEY_RESULT_STATE": "okr key-result show KEY-RESULT tells its state; "
+    "okr key-result restore brings a dropped one back.",
+    "TEAM_RETIRED": "Choose a team that is not retired: okr team list.",
+    "ALIGNMENT_CYCLE": "Take one of the alignments on the way back first: okr unalign.",
+    "ALIGNMENT_SECOND_PARENT": "Take the present one back first (okr unalign), "
+    "or align with --supports.",
+    "DAY_OUTSIDE_CYCLE": "Give a day of the cycle: --on DAY.",
+    "DAY_IN_FUTURE": "Give today or an earlier day: --on DAY.",
+    "MEASURE_FIXED": "Add a new key result with the other measure and drop this one.",
+    "CHECK_IN_RETRACTED": "Record a new check-in: a retraction is final.",
+    "TRAJECTORY_MISFIT": "Give --trajectory together with the change, or --trajectory linear.",
+    "NOTHING_TO_CHANGE": "It already is as asked.",
+    "TOKEN_LOST": "The ledger was restored from a backup: read again.",
+    "POSITION_AHEAD": "okr status tells the last position.",
+    "PROJECTION_STOPPED": "Tell the operator: okr status shows where it stopped.",
+    "OVERLOADED": "Wait a moment and send the same again.",
+    "CLOCK_BEHIND": "Tell the operator: the server's clock must be set.",
+    "LOG_UNAVAILABLE": "Tell the operator: the server's disk may be full. Nothing was written.",
+    "SHUTTING_DOWN": "Send the same again when the server is back.",
+    "INTERNAL": "Tell the operator the incident's id; it is in the server's log.",
+}
+
+
+def renderable(error: OkrError, address: str) -> RenderableType:
+    """The failure in a few lines."""
+    lines: list[RenderableType] = []
+    if error.reason:
+        lines.append(Text.assemble(("refused ", "bold red"), (error.reason, "red")))
+        lines.append(f"  {error.message}")
+    else:
+        lines.append(Text.assemble(("no answer ", "bold red"), (error.code.name, "red")))
+        lines.append(f"  {_plainly(error, address)}")
+    named = marks.table("field", "what is wrong")
+    for violation in error.violations:
+        named.add_row(violation.field, violation.description)
+    if error.violations:
+        lines.append(marks.indented(named))
+    facts = ", ".join(f"{key} {value}" for key, value in error.metadata.items())
+    if facts and not error.violations:
+        lines.append(Text(f"  {facts}", style="dim"))
+    if error.retry_after is not None:
+        lines.append(f"  Try again in {error.retry_after:g} s.")
+    if hint := _NEXT.get(error.reason):
+        lines.append(Text(f"  → {hint}", style="cyan"))
+    if error.code is grpc.StatusCode.DEADLINE_EXCEEDED and error.request_id:
+        again = f"  → It may have been written. Repeat it with --request-id {error.request_id}"
+        lines.append(Text(again, style="cyan"))
+    return Group(*lines)
+
+
+def _plainly(error: OkrError, address: str) -> str:
+    match error.code:
+        case grpc.StatusCode.UNAVAILABLE:
+            return (
+                f"Nothing answers at {address}. Start a server with `make serve`, or name "
+                "another address with --address or OKR_ADDRESS."
+            )
+        case grpc.StatusCode.DEADLINE_EXCEEDED:
+            return f"{address} did not answer in time; --timeout gives it longer."
+    return error.message

@@ -1,0 +1,132 @@
+"""The synchronous client: one channel, typed calls, one exception.
+
+```python
+from okr import OkrClient
+from okr.v1.ledger_service_pb2 import RecordCheckInRequest
+from okr.v1.values_pb2 import Measurement
+
+with OkrClient("127.0.0.1:50051", actor="people/p-7f3a") as okr:
+    answer = okr.ledger.RecordCheckIn(
+        RecordCheckInRequest(
+            parent="objectives/brand/keyResults/followers",
+            measurement=Measurement(value="12840"),
+        )
+    )
+    print(answer.position, answer.check_in.name)
+```
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import grpc
+
+from okr.calls import (
+    CHANNEL_OPTIONS,
+    DEFAULT_ADDRESS,
+    DEFAULT_TIMEOUT_SECONDS,
+    Calls,
+    Metadata,
+)
+from okr.v1.audit_service_pb2_grpc import AuditServiceStub
+from okr.v1.ledger_service_pb2_grpc import LedgerServiceStub
+from okr.v1.operations_service_pb2_grpc import OperationsServiceStub
+from okr.v1.score_service_pb2_grpc import ScoreServiceStub
+
+
+class OkrClient:
+    """A ledger's client; safe to share between threads. Close it, or use it as a context.
+
+    `ledger`, `scores`, `audit` and `operations` have the API's methods: each takes a request
+    message, and `timeout` in seconds where the client's own does not fit, and returns the answer
+    or raises `OkrError`. Writes get a request id unless the request has one; reads wait for the
+    client's latest write unless the request names another token; UNAVAILABLE is retried within
+    the deadline.
+    """
+
+    ledger: LedgerServiceStub
+    scores: ScoreServiceStub
+    audit: AuditServiceStub
+    operations: OperationsServiceStub
+
+    def __init__(
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        actor: str = "",
+        on_behalf_of: str = "",
+        timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+        credentials: grpc.ChannelCredentials | None = None,
+    ) -> None:
+        """Connect when first called.
+
+        `actor` is `people/…` or `services/…`; without it the service says who the caller is.
+        `credentials` turn TLS on.
+        """
+        if credentials is None:
+            self.channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
+        else:
+            self.channel = grpc.secure_channel(address, credentials, options=CHANNEL_OPTIONS)
+        self._calls = Calls(actor, on_behalf_of, timeout_seconds)
+        channel = grpc.intercept_channel(self.channel, _Interceptor(self._calls))
+        self.ledger = LedgerServiceStub(channel)
+        self.scores = ScoreServiceStub(channel)
+        self.audit = AuditServiceStub(channel)
+        self.operations = OperationsServiceStub(channel)
+
+    @property
+    def token(self) -> str:
+        """Token of the client's latest write, for others to read it; empty before the first."""
+        return self._calls.token
+
+    def close(self) -> None:
+        """Close the channel; calls under way fail with CANCELLED."""
+        self.channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class _Details(NamedTuple):
+    method: str
+    timeout: float | None
+    metadata: Metadata
+    credentials: grpc.CallCredentials | None
+    wait_for_ready: bool | None
+    compression: grpc.Compression | None
+
+
+class _Interceptor(grpc.UnaryUnaryClientInterceptor):
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def intercept_unary_unary(
+        self, continuation: Any, client_call_details: Any, request: Any
+    ) -> Any:
+        given = client_call_details
+        sent = self._calls.prepared(request, given.timeout, given.metadata)
+        details = _Details(
+            given.method,
+            sent.timeout_seconds,
+            sent.metadata,
+            given.credentials,
+            given.wait_for_ready,
+            given.compression,
+        )
+        call = continuation(details, sent.request)
+        try:
+            answer = call.result()
+        except grpc.RpcError as failure:
+            raise self._calls.failed(sent, failure) from None
+        self._calls.learn(sent, answer)
+        return call

@@ -1,0 +1,116 @@
+"""The pair of instants that a read answers for: what was known then, of which day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from ledger.context import instant
+from ledger.cycles import Cycle
+from ledger.event import Record
+from ledger.refusals import DayInFuture, DayOutsideCycle
+from ledger.tokens import Page, Tokens
+from ledger.values import day as calendar_day
+from okr.v1.values_pb2 import AsOf
+from projections.errors import InstantOutOfRange, PositionAhead
+
+
+class Log(Protocol):
+    """What resolving an instant asks of the log."""
+
+    def read(self, after_position: int, limit: int) -> list[Record]: ...
+
+    def position_at(self, recorded_us: int) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What was known: every event up to `position`, at the time `us` (µs since 1970 UTC).
+
+    `day` is the effective day asked for, None for that of the time.
+    """
+
+    position: int
+    us: int
+    day: date | None
+
+    def today(self, cycle: Cycle) -> date:
+        """The day of the time, in the cycle's zone."""
+        return instant(self.us).astimezone(ZoneInfo(cycle.definition.time_zone)).date()
+
+    def day_of(self, cycle: Cycle) -> date:
+        """The day that the answer is about: the one asked for, else today within the cycle.
+
+        Raises:
+            DayOutsideCycle, DayInFuture: the day asked for is not one of the cycle's, or had not
+                come at the time.
+        """
+        today = max(self.today(cycle), cycle.first_day)
+        if self.day is None:
+            return min(today, cycle.last_check_in_day)
+        field = "as_of.effective_at"
+        if not cycle.first_day <= self.day <= cycle.last_check_in_day:
+            raise DayOutsideCycle(
+                field,
+                self.day.isoformat(),
+                cycle.first_day.isoformat(),
+                cycle.last_check_in_day.isoformat(),
+            )
+        if self.day > today:
+            raise DayInFuture(field, self.day.isoformat(), today.isoformat())
+        return self.day
+
+
+def requested(request: Any, head: int, tokens: Tokens) -> tuple[int, Page | None]:
+    """The position that an answer has to wait for, and the page that a list goes on after.
+
+    Raises:
+        TokenForeign, TokenLost, PageTokenInvalid: a token of another ledger, future or query.
+        PositionAhead: the ledger has not reached the position asked for.
+    """
+    wanted = tokens.position(request.at_least_as_fresh, head)
+    fields = request.DESCRIPTOR.fields_by_name
+    page = tokens.page(request, request.page_token) if "page_token" in fields else None
+    if page is not None:
+        wanted = max(wanted, page.position)
+    elif "as_of" in fields and request.as_of.position > head:
+        raise PositionAhead(request.as_of.position, head)
+    elif "as_of" in fields and request.as_of.HasField("position"):
+        wanted = max(wanted, request.as_of.position)
+    return wanted, page
+
+
+def known(request: Any, page: Page | None, served: int, log: Log, now: Callable[[], int]) -> Known:
+    """What a read knows; `served` is the position that the read models have reached.
+
+    A later page knows what its first page knew.
+
+    Raises:
+        InstantOutOfRange: the time lies in the future or before the ledger's first event.
+        FieldInvalid: the effective day is not in the calendar.
+    """
+    as_of = request.as_of if "as_of" in request.DESCRIPTOR.fields_by_name else AsOf()
+    day = None
+    if as_of.HasField("effective_at"):
+        day = calendar_day(as_of.effective_at, "as_of.effective_at")
+    if page is not None:
+        return Known(
+            page.position, _recorded_us(log, page.position, now), page.effective_day or day
+        )
+    if as_of.HasField("position"):
+        return Known(as_of.position, _recorded_us(log, as_of.position, now), day)
+    if as_of.HasField("time"):
+        us = as_of.time.seconds * 1_000_000 + as_of.time.nanos // 1000
+        position = 0 if us > now() else log.position_at(us)
+        if not position:
+            raise InstantOutOfRange(instant(us).isoformat())
+        return Known(position, us, day)
+    return Known(served, now(), day)
+
+
+def _recorded_us(log: Log, position: int, now: Callable[[], int]) -> int:
+    records = log.read(position - 1, 1) if position else []
+    return records[0].recorded_us if records else now()

@@ -1,0 +1,75 @@
+"""Why the read models cannot answer or cannot go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ledger.refusals import Refusal
+
+
+class ProjectionError(Exception):
+    """The read models fail; `str()` is a sentence for people."""
+
+
+@dataclass(eq=False)
+class ProjectionStopped(ProjectionError):
+    """The projection stopped before `position` and will not pass it until someone acts."""
+
+    projection: str
+    position: int
+
+    def __str__(self) -> str:
+        return f"projection {self.projection} stopped at position {self.position}"
+
+
+@dataclass(eq=False)
+class FailingEvent(ProjectionError):
+    """An event that the read models cannot take in."""
+
+    position: int
+    event_type: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"event {self.position} ({self.event_type}) cannot be taken in: {self.reason}"
+
+
+@dataclass(eq=False)
+class Overtaken(ProjectionError):
+    """The tables are not where this follower left them: another one moved or cleared them."""
+
+    expected_position: int
+
+    def __str__(self) -> str:
+        return f"the projection is no longer at position {self.expected_position}"
+
+
+@dataclass(eq=False)
+class Displaced(ProjectionError):
+    """Another version of the projection, or another log's, holds the tables."""
+
+    projection: str
+
+    def __str__(self) -> str:
+        return f"the tables are no longer those of projection {self.projection}"
+
+
+@dataclass(eq=False)
+class PositionAhead(Refusal):
+    """The ledger has not reached the position yet."""
+
+    position: int
+    head: int
+
+    def __str__(self) -> str:
+        return f"the ledger has not reached position {self.position}; its head is {self.head}"
+
+
+@dataclass(eq=False)
+class InstantOutOfRange(Refusal):
+    """The instant lies before the ledger's first event or in the future; RFC 3339, UTC."""
+
+    instant: str
+
+    def __str__(self) -> str:
+        return f"nothing was known at {self.instant}: it is before the first event or in the future"

@@ -1,0 +1,72 @@
+"""A record of the log, parsed once for all read models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from ledger.event import EVENT_TYPES
+from ledger.revision import Revision
+from ledger.values import recorded_day
+from okr.v1.event_record_pb2 import EventMetadata
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from google.protobuf.message import Message
+
+    from ledger.event import Record
+
+
+class Event(NamedTuple):
+    """A record with its two byte strings parsed.
+
+    `effective_day` is the proleptic Gregorian ordinal of the effective date; 1 for a fact that has
+    none and holds from the beginning.
+    """
+
+    record: Record
+    metadata: EventMetadata
+    fact: Message
+    effective_day: int
+
+
+class Kept(Protocol):
+    """A row that keeps an event as it was recorded."""
+
+    @property
+    def position(self) -> int: ...
+    @property
+    def event_type(self) -> str: ...
+    @property
+    def effective(self) -> date: ...
+    @property
+    def metadata(self) -> bytes: ...
+    @property
+    def payload(self) -> bytes: ...
+
+
+def parsed(record: Record) -> Event:
+    """The record, parsed.
+
+    Raises:
+        LookupError: the type is not an event of `okr.v1`.
+        DecodeError, ValueError: bytes that are no such message, or no day of the calendar.
+    """
+    fact = EVENT_TYPES[record.event_type].FromString(record.payload)
+    metadata = EventMetadata.FromString(record.metadata)
+    return Event(record, metadata, fact, recorded_day(metadata.effective_date).toordinal())
+
+
+def fact_of(row: Kept) -> Message:
+    """The fact that a row keeps."""
+    return EVENT_TYPES[row.event_type].FromString(row.payload)
+
+
+def metadata_of(row: Kept) -> EventMetadata:
+    """The circumstances of the fact that a row keeps."""
+    return EventMetadata.FromString(row.metadata)
+
+
+def revision_of(row: Kept) -> Revision:
+    """The row as a revision of its subject."""
+    return Revision(row.effective, row.position, fact_of(row))

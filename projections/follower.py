@@ -1,0 +1,173 @@
+"""Keeps the read models up with the log: pages are folded in memory and written in batches."""
+
+from __future__ import annotations
+
+from threading import Event
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from ledger.log.errors import LogUnavailable
+from projections.errors import Displaced, FailingEvent, Overtaken
+from projections.read_model import Folding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from projections.read_model import Batch
+    from projections.recent import Source
+    from projections.views import Views
+
+BATCH: Final = 1000
+"""The most events of a transaction."""
+
+POLL_SECONDS: Final = 0.5
+"""How long a follower that nobody wakes leaves the log alone."""
+
+GATHER_SECONDS: Final = 0.1
+"""How long events gather after a wake-up unless a reader waits: a row costs less in a big batch."""
+
+LONGEST_PAUSE_SECONDS: Final = 2.0
+"""The longest pause between attempts while a database cannot be used."""
+
+PASSING: Final = (OperationalError, PoolTimeout, LogUnavailable)
+"""What may pass by itself: a locked file, a full disk, a lost connection."""
+
+log = structlog.get_logger(__name__)
+
+
+class Follower:
+    """Folds the log into the read models, each event exactly once, and never skips one.
+
+    An event that cannot be folded stops it: what came before is kept, the place and the reason are
+    logged, stored and told to everyone who waits.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        views: Views,
+        *,
+        poll_seconds: float = POLL_SECONDS,
+        gather_seconds: float = GATHER_SECONDS,
+        on_progress: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self.failure: FailingEvent | Displaced | None = None
+        self._source = source
+        self._views = views
+        self._folding = Folding(views.models)
+        self._poll_seconds = poll_seconds
+        self._gather_seconds = gather_seconds
+        self._on_progress = on_progress
+        self._more = Event()
+        self._position = -1
+        self._attempt = 0
+
+    def wake(self) -> None:
+        """There are new events; from any thread."""
+        self._more.set()
+
+    def run(self, stop: Event) -> None:
+        """Follows until `stop` is set, or until an event fails; then `failure` says why.
+
+        Whoever sets `stop` calls `wake` too, or waits for the next poll.
+        """
+        while not stop.is_set():
+            try:
+                full = self.step() == BATCH
+                self._attempt = 0
+            except (FailingEvent, Displaced) as failure:
+                self._halt(failure)
+                return
+            except PASSING as error:
+                self._pause(stop, error)
+                continue
+            if not full:
+                self._more.wait(self._poll_seconds)
+                self._more.clear()
+                self._views.progress.wanted.wait(self._gather_seconds)
+
+    def catch_up(self) -> int:
+        """Follows to the end of the log and returns the position.
+
+        Raises:
+            FailingEvent: an event cannot be folded.
+            Displaced: another version took the tables over.
+            LogUnavailable, OperationalError: a database cannot be used now.
+        """
+        try:
+            while self.step():
+                pass
+        except (FailingEvent, Displaced) as failure:
+            self._halt(failure)
+            raise
+        return self._position
+
+    def step(self) -> int:
+        """Takes in one page; the number of its events, 0 at the end. Errors as `catch_up`."""
+        if self._position < 0:
+            self._position = self._views.prepare(self._source.head().position)
+        records = self._source.read(self._position, BATCH)
+        if not records:
+            # Nothing else would tell that the tables were cleared, or followed by another.
+            return self._resume()
+        batch = self._folding.batch(self._position, records)
+        if batch.last_position > self._position:
+            try:
+                self._write(batch)
+            except Overtaken:
+                return self._resume()
+        if batch.failure is not None:
+            raise batch.failure
+        return len(records)
+
+    def _write(self, batch: Batch) -> None:
+        try:
+            self._views.write(self._position, batch)
+        except (Overtaken, *PASSING):
+            raise
+        except Exception as error:
+            # Rows that the tables refuse are a defect; whatever it is, it must stop here and say
+            # where.
+            raise FailingEvent(self._position + 1, "batch", repr(error)) from error
+        self._position = batch.last_position
+        self._views.progress.reach(self._position)
+        self._on_progress(self._position)
+
+    def _resume(self) -> int:
+        """Goes on from where the tables are: 0 for where they were left, else at once."""
+        position = self._views.tracked().position
+        if position == self._position:
+            return 0
+        log.info("projection moved by another", was=self._position, at=position)
+        self._position = position
+        self._views.progress.reach(position)
+        return BATCH
+
+    def _halt(self, failure: FailingEvent | Displaced) -> None:
+        self.failure = failure
+        progress = self._views.progress
+        position = failure.position if isinstance(failure, FailingEvent) else self._position + 1
+        log.error(
+            "projection stopped",
+            projection=progress.projection,
+            position=position,
+            event_type=getattr(failure, "event_type", ""),
+            reason=str(failure),
+            exc_info=failure.__cause__,
+        )
+        progress.stop(position)
+        if isinstance(failure, FailingEvent):
+            try:
+                self._views.stop(failure)
+            except PASSING as error:
+                log.warning("the stop could not be stored", reason=str(error))
+
+    def _pause(self, stop: Event, error: Exception) -> None:
+        """Waits longer each time: 50 ms, 100 ms, … 2 s."""
+        seconds = min(LONGEST_PAUSE_SECONDS, 0.05 * 2**self._attempt)
+        self._attempt = min(self._attempt + 1, 10)
+        log.warning("projection waits for a database", seconds=seconds, reason=str(error))
+        stop.wait(seconds)

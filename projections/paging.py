@@ -1,0 +1,44 @@
+"""Pages of lists: how long they are and where they go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final, Generic, TypeVar
+
+DEFAULT_SIZE: Final = 100
+LARGEST_SIZE: Final = 1000
+
+Item = TypeVar("Item")
+
+Cursor = tuple[str | int, ...]
+"""The sort key of a page's last item; () before the first page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Which page is asked for: at most `limit` items after a cursor."""
+
+    after: Cursor
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Generic[Item]):
+    """A page: its items, and the cursor that the next one goes on after, None on the last."""
+
+    items: Sequence[Item]
+    next: Cursor | None
+
+
+def size(asked: int) -> int:
+    """The length of a page for the size that a request gives."""
+    return min(asked, LARGEST_SIZE) or DEFAULT_SIZE
+
+
+def cut(items: Iterable[tuple[Item, Cursor]], limit: int) -> Listed[Item]:
+    """The first `limit` items; takes one more to see whether there are more."""
+    taken = list(islice(items, limit + 1))
+    more = len(taken) > limit
+    return Listed([item for item, _ in taken[:limit]], taken[limit - 1][1] if more else None)

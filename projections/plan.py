@@ -1,0 +1,165 @@
+"""Who belongs to what: objectives to cycles and teams, key results to objectives, and so on.
+
+A collection is named by its path: "cycles", "cycles/2026-q4/objectives". A member enters it once or
+again, and nothing leaves: whether an objective still is a team's is for its revisions to say.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from sqlalchemy import Column, Select, Table, Text, bindparam, func, select
+
+from okr.v1 import events_pb2 as facts
+from projections.read_model import ReadModel
+from projections.tables import TABLES, WHOLE, pages, wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from projections.event import Event
+
+CYCLES: Final = "cycles"
+TEAMS: Final = "teams"
+PEOPLE: Final = "people"
+
+
+def objectives_of(owner: str) -> str:
+    """The collection of a cycle's objectives, or of those that were ever a team's."""
+    return f"{owner}/objectives"
+
+
+def key_results_of(objective: str) -> str:
+    """The collection of an objective's key results, dropped ones included."""
+    return f"{objective}/keyResults"
+
+
+def adjustments_of(cycle: str) -> str:
+    """The collection of a cycle's adjustments, proposed ones included."""
+    return f"{cycle}/adjustments"
+
+
+class Membership(NamedTuple):
+    """A member of a collection, from a position on."""
+
+    collection: str
+    position: int
+    member: str
+
+
+# Kept in the order of its key: a collection is read as one stretch.
+members = Table(
+    "members",
+    TABLES,
+    Column("collection", Text, primary_key=True),
+    Column("position", WHOLE, primary_key=True, autoincrement=False),
+    Column("member", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+
+def _cycle(event: Event) -> list[Membership]:
+    assert isinstance(event.fact, facts.CycleDrafted)
+    return [Membership(CYCLES, event.record.position, event.fact.cycle)]
+
+
+def _team(event: Event) -> list[Membership]:
+    assert isinstance(event.fact, facts.TeamRegistered)
+    return [Membership(TEAMS, event.record.position, event.fact.team)]
+
+
+def _person(event: Event) -> list[Membership]:
+    assert isinstance(event.fact, facts.PersonRegistered)
+    return [Membership(PEOPLE, event.record.position, event.fact.person)]
+
+
+def _objective(event: Event) -> list[Membership]:
+    fact, position = event.fact, event.record.position
+    assert isinstance(fact, facts.ObjectiveCreated)
+    return [
+        Membership(objectives_of(owner), position, fact.objective)
+        for owner in (fact.cycle, fact.definition.team)
+        if owner
+    ]
+
+
+def _moved_objective(event: Event) -> list[Membership]:
+    fact = event.fact
+    assert isinstance(fact, facts.ObjectiveRevised)
+    if "team" not in fact.changed.paths:
+        return []
+    return [Membership(objectives_of(fact.after.team), event.record.position, fact.objective)]
+
+
+def _key_result(event: Event) -> list[Membership]:
+    fact = event.fact
+    assert isinstance(fact, facts.KeyResultAdded | facts.KeyResultCarriedOver)
+    collection = fact.key_result.rpartition("/")[0]
+    return [Membership(collection, event.record.position, fact.key_result)]
+
+
+def _adjustment(event: Event) -> list[Membership]:
+    fact = event.fact
+    assert isinstance(fact, facts.AdjustmentProposed | facts.StrategyAdjusted)
+    return [Membership(adjustments_of(fact.cycle), event.record.position, fact.adjustment)]
+
+
+MODEL: Final = ReadModel(
+    members,
+    {
+        facts.CycleDrafted: _cycle,
+        facts.TeamRegistered: _team,
+        facts.PersonRegistered: _person,
+        facts.ObjectiveCreated: _objective,
+        facts.ObjectiveRevised: _moved_objective,
+        facts.KeyResultAdded: _key_result,
+        facts.KeyResultCarriedOver: _key_result,
+        facts.AdjustmentProposed: _adjustment,
+        facts.StrategyAdjusted: _adjustment,
+    },
+)
+
+
+def members_of(
+    connection: Connection,
+    collection: str,
+    known: int,
+    *,
+    after_position: int = 0,
+    limit: int | None = None,
+) -> list[Membership]:
+    """The members of a collection known at a position, in the order of their first entries.
+
+    At most `limit`, of those that first entered after a position. Costs by the collection's size.
+    """
+    parameters = {"name_0": collection, "known": known, "after": after_position}
+    statement = _of(1).having(func.min(members.c.position) > bindparam("after")).limit(limit)
+    return [Membership._make(row) for row in connection.execute(statement, parameters)]
+
+
+def members_of_many(
+    connection: Connection, collections: Sequence[str], known: int
+) -> dict[str, list[str]]:
+    """The members of each collection known at a position, in the order of their first entries."""
+    found: dict[str, list[str]] = {collection: [] for collection in collections}
+    for width, names in pages(collections):
+        for row in connection.execute(_of(width), {**names, "known": known}):
+            made = Membership._make(row)
+            found[made.collection].append(made.member)
+    return found
+
+
+@cache
+def _of(width: int) -> Select[*tuple[Any, ...]]:
+    names = wanted(width)
+    first = func.min(members.c.position)
+    return (
+        select(members.c.collection, first, members.c.member)
+        .join(names, members.c.collection == names.c.name)
+        .where(members.c.position <= bindparam("known"))
+        .group_by(members.c.collection, members.c.member)
+        .order_by(members.c.collection, first, members.c.member)
+    )

@@ -1,0 +1,92 @@
+"""How a read is served: it waits to be fresh enough, knows one instant, and says which."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypedDict, TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from ledger.call import CALL
+from ledger.log.contract import LogReader
+from ledger.tokens import Page, Tokens
+from projections.as_of import Known, known, requested
+from projections.paging import Listed, Slice, size
+from projections.progress import Progress
+
+Answer = TypeVar("Answer")
+Item = TypeVar("Item")
+
+LONGEST_WAIT_SECONDS: Final = 30.0
+"""How long a read without a deadline waits to be fresh enough."""
+
+
+class Served(TypedDict):
+    """Where a read was served at."""
+
+    position: int
+    token: str
+
+
+class ServedPage(Served):
+    """The same of a page, and where the list goes on; empty on the last page."""
+
+    next_page_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Serves reads from the tables at one engine."""
+
+    log: LogReader
+    tables: Engine
+    progress: Progress
+    tokens: Tokens
+    now: Callable[[], int]
+
+    async def one(
+        self, request: Any, answer: Callable[[Connection, Known], Answer]
+    ) -> tuple[Answer, Served]:
+        """Answers from what the request wants to be known.
+
+        Raises:
+            Refusal: the request's tokens or instants are not of this ledger, or the answer's own.
+            ProjectionStopped, DeadlinePassed: the tables are not fresh enough.
+        """
+        at, _ = await self._instant(request)
+        return await asyncio.to_thread(self._ask, answer, at), self._served(at)
+
+    async def page(
+        self, request: Any, answer: Callable[[Connection, Known, Slice], Listed[Item]]
+    ) -> tuple[Listed[Item], ServedPage]:
+        """The same of one page of a list; later pages know what the first one knew."""
+        at, page = await self._instant(request)
+        part = Slice(page.after if page else (), size(request.page_size))
+        listed = await asyncio.to_thread(self._ask, lambda c, k: answer(c, k, part), at)
+        token = ""
+        if listed.next is not None:
+            token = self.tokens.page_token(request, Page(at.position, at.day, listed.next))
+        return listed, {**self._served(at), "next_page_token": token}
+
+    async def _instant(self, request: Any) -> tuple[Known, Page | None]:
+        head = (await asyncio.to_thread(self.log.head)).position
+        wanted, page = requested(request, head, self.tokens)
+        await self.progress.wait_for(wanted, _patience())
+        served = self.progress.position
+        at = await asyncio.to_thread(known, request, page, served, self.log, self.now)
+        # A time may be known up to a later position than the request's tokens asked for.
+        await self.progress.wait_for(at.position, _patience())
+        return at, page
+
+    def _ask(self, answer: Callable[[Connection, Known], Answer], at: Known) -> Answer:
+        with self.tables.connect() as connection:
+            return answer(connection, at)
+
+    def _served(self, at: Known) -> Served:
+        return {"position": at.position, "token": self.tokens.token(at.position)}
+
+
+def _patience() -> float:
+    return CALL.get().seconds_left(LONGEST_WAIT_SECONDS)

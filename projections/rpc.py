@@ -1,0 +1,214 @@
+"""ScoreService and AuditService: each method names its query; `reading` serves it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from grpc.aio import ServicerContext
+from sqlalchemy import Connection
+
+from ledger.event import Record
+from ledger.refusals import NotFound
+from okr.v1 import audit_service_pb2 as audit_api
+from okr.v1 import score_service_pb2 as score_api
+from okr.v1.audit_service_pb2_grpc import AuditServiceServicer
+from okr.v1.event_record_pb2 import Event
+from okr.v1.resources_pb2 import Scorecard
+from okr.v1.score_service_pb2_grpc import ScoreServiceServicer
+from projections import audit, catalogue
+from projections.as_of import Known
+from projections.paging import Listed, Slice, cut
+from projections.reading import Reader
+from projections.scorecard import scorecard, tree
+
+PAGE_BYTES: Final = 3 * 1024 * 1024
+"""Stored bytes after which a page of events ends, to stay below the 4 MiB of a message."""
+
+
+class ScoreRpc(ScoreServiceServicer):
+    """Plans and scores, now or as of an instant; refusals leave it as exceptions."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def GetCycle(
+        self, request: score_api.GetCycleRequest, context: ServicerContext[Any, Any]
+    ) -> score_api.GetCycleResponse:
+        cycle, at = await self._reader.one(
+            request, lambda c, k: catalogue.cycle_at(c, request.name, k)[0].resource()
+        )
+        return score_api.GetCycleResponse(cycle=cycle, **at)
+
+    async def ListCycles(
+        self, request: score_api.ListCyclesRequest, context: ServicerContext[Any, Any]
+    ) -> score_api.ListCyclesResponse:
+        cycles, at = await self._reader.page(request, catalogue.list_cycles)
+        return score_api.ListCyclesResponse(cycles=cycles.items, **at)
+
+    async def GetTeam(
+        self, request: score_api.GetTeamRequest, context: ServicerContext[Any, Any]
+    ) -> score_api.GetTeamResponse:
+        team, at = await self._reader.one(
+            request, lambda c, k: catalogue.team_at(c, request.name, k).resource()
+        )
+        return score_api.GetTeamResponse(team=team, **at)
+
+    async def ListTeams(
+        self, request: score_api.ListTeamsRequest, context: ServicerContext[Any, Any]
+    ) -> score_api.ListTeamsResponse:
+        teams, at = await self._reader.page(request, catalogue.list_teams)
+        return score_api.ListTeamsResponse(teams=teams.items, **at)
+
+    async def GetObjective(
+        self, request: score_api.GetObjectiveRequest, context: ServicerContext[Any, Any]
+    ) -> score_api.GetObjectiveResponse:
+        objective, at = await self._reader.one(
+            request, lambda c, k: catalogue.objective_at(c, request.name, k)
+        )
+        return score_api.GetObjectiveResponse(objective=objective, **at)
+
+    async def ListObjectives(
+        self, request: score_api.ListObjectivesRequest, context: ServicerContext[Any, Any]
+    ) -> score_api.ListObjectivesResponse:
+        objectives, at = await self._reader.page(
+            request,
+            lambda c, k, part: catalogue.list_objectives(c, request.cycle, request.team, k, part),
+        )
+        return score_api.ListObjectivesResponse(objectives=objectives.items, **at)
+
+    async def GetKeyResult(
+        self, request: score_api.GetKeyResultRequest, context: ServicerContext[Any, Any]
+    ) -> score_api.GetKeyResultResponse:
+        key_result, at = await self._reader.one(
+            request, lambda c, k: catalogue.key_result_at(c, request.name, k)
+        )
+        return score_api.GetKeyResultResponse(key_result=key_result, **at)
+
+    async def ListCheckIns(
+        self, request: score_api.ListCheckInsRequest, context: ServicerContext[Any, Any]
+    ) -> score_api.ListCheckInsResponse:
+        check_ins, at = await self._reader.page(
+            request, lambda c, k, part: catalogue.list_check_ins(c, request.parent, k, part)
+        )
+        return score_api.ListCheckInsResponse(check_ins=check_ins.items, **at)
+
+    async def ListAlignments(
+        self, request: score_api.ListAlignmentsRequest, context: ServicerContext[Any, Any]
+    ) -> score_api.ListAlignmentsResponse:
+        alignments, at = await self._reader.page(
+            request, lambda c, k, part: catalogue.list_alignments(c, request.cycle, k, part)
+        )
+        return score_api.ListAlignmentsResponse(alignments=alignments.items, **at)
+
+    async def GetScorecard(
+        self, request: score_api.GetScorecardRequest, context: ServicerContext[Any, Any]
+    ) -> score_api.GetScorecardResponse:
+        scorecard, at = await self._reader.one(request, lambda c, k: _scorecard(c, request, k))
+        return score_api.GetScorecardResponse(scorecard=scorecard, **at)
+
+
+class AuditRpc(AuditServiceServicer):
+    """Revisions, adjustments, events; refusals leave it as exceptions."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def GetKeyResultRevision(
+        self, request: audit_api.GetKeyResultRevisionRequest, context: ServicerContext[Any, Any]
+    ) -> audit_api.GetKeyResultRevisionResponse:
+        revision, at = await self._reader.one(
+            request, lambda c, k: audit.key_result_revision(c, request.name, k)
+        )
+        return audit_api.GetKeyResultRevisionResponse(revision=revision, **at)
+
+    async def ListKeyResultRevisions(
+        self, request: audit_api.ListKeyResultRevisionsRequest, context: ServicerContext[Any, Any]
+    ) -> audit_api.ListKeyResultRevisionsResponse:
+        revisions, at = await self._reader.page(
+            request,
+            lambda c, k, part: audit.list_key_result_revisions(
+                c, request.parent, k, part, after_plan_commitment=request.after_plan_commitment
+            ),
+        )
+        return audit_api.ListKeyResultRevisionsResponse(revisions=revisions.items, **at)
+
+    async def GetAdjustment(
+        self, request: audit_api.GetAdjustmentRequest, context: ServicerContext[Any, Any]
+    ) -> audit_api.GetAdjustmentResponse:
+        adjustment, at = await self._reader.one(
+            request, lambda c, k: audit.adjustment(c, request.name, k)
+        )
+        return audit_api.GetAdjustmentResponse(adjustment=adjustment, **at)
+
+    async def ListAdjustments(
+        self, request: audit_api.ListAdjustmentsRequest, context: ServicerContext[Any, Any]
+    ) -> audit_api.ListAdjustmentsResponse:
+        adjustments, at = await self._reader.page(
+            request, lambda c, k, part: audit.list_adjustments(c, request.cycle, k, part)
+        )
+        return audit_api.ListAdjustmentsResponse(adjustments=adjustments.items, **at)
+
+    async def GetEvent(
+        self, request: audit_api.GetEventRequest, context: ServicerContext[Any, Any]
+    ) -> audit_api.GetEventResponse:
+        position = int(request.name.removeprefix("events/"))
+        found, at = await self._reader.one(request, lambda c, k: self._event(position, k))
+        return audit_api.GetEventResponse(event=found, **at)
+
+    async def ListEvents(
+        self, request: audit_api.ListEventsRequest, context: ServicerContext[Any, Any]
+    ) -> audit_api.ListEventsResponse:
+        events, at = await self._reader.page(
+            request, lambda c, k, part: self._events(request, k, part)
+        )
+        return audit_api.ListEventsResponse(events=events.items, **at)
+
+    def _event(self, position: int, known: Known) -> Event:
+        records = self._reader.log.read(position - 1, 1) if position <= known.position else []
+        if not records:
+            raise NotFound(f"events/{position}")
+        return self._shown(records[0])
+
+    def _events(
+        self, request: audit_api.ListEventsRequest, known: Known, part: Slice
+    ) -> Listed[Event]:
+        """A page of the log itself; it ends early rather than be too large for a message."""
+        newest_first = request.newest_first
+        first = 0 if newest_first else request.after_position
+        records = self._reader.log.list_events(
+            stream=request.stream or None,
+            event_types=request.event_types,
+            after=int(part.after[0]) if part.after else first,
+            limit=part.limit + 1,
+            newest_first=newest_first,
+            up_to_position=known.position,
+        )
+        wanted = [record for record in records if record.position > request.after_position]
+        listed = cut(((record, (record.position,)) for record in wanted), part.limit)
+        fitting = _fitting(listed.items)
+        more = listed.next
+        if len(fitting) < len(listed.items):
+            more = (fitting[-1].position,)
+        return Listed([self._shown(record) for record in fitting], more)
+
+    def _shown(self, record: Record) -> Event:
+        identity = self._reader.log.identity()
+        return audit.event(record, identity.log_id, identity.epoch)
+
+
+def _scorecard(
+    connection: Connection, request: score_api.GetScorecardRequest, known: Known
+) -> Scorecard:
+    cycle, day = catalogue.cycle_at(connection, request.cycle, known)
+    return scorecard(tree(connection, cycle, request.team, known.position, day))
+
+
+def _fitting(records: Sequence[Record]) -> Sequence[Record]:
+    """As many as fit into a message, at least one; the bytes stand in it twice."""
+    size = 0
+    for i, record in enumerate(records):
+        size += 2 * (len(record.metadata) + len(record.payload))
+        if i and size > PAGE_BYTES:
+            return records[:i]
+    return records

@@ -1,0 +1,51 @@
+"""Tells how far the read models are when another process follows the log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from sqlalchemy.exc import OperationalError
+
+from projections.errors import Displaced
+
+if TYPE_CHECKING:
+    from threading import Event
+
+    from projections.views import Views
+
+POLL_SECONDS: Final = 0.01
+"""How often the position is read while someone waits for it."""
+
+IDLE_SECONDS: Final = 0.25
+"""How often it is read while nobody waits."""
+
+log = structlog.get_logger(__name__)
+
+
+class Watcher:
+    """Reads the tracked position and tells those who wait."""
+
+    def __init__(self, views: Views) -> None:
+        self._views = views
+
+    def run(self, stop: Event) -> None:
+        """Watches until `stop` is set, on a thread of its own."""
+        while not stop.is_set():
+            self.look()
+            if self._views.progress.wanted.wait(IDLE_SECONDS):
+                stop.wait(POLL_SECONDS)
+
+    def look(self) -> None:
+        """Reads the position once."""
+        progress = self._views.progress
+        try:
+            tracked = self._views.tracked()
+        except (Displaced, OperationalError) as error:
+            # The follower says so loudly; here the next look may find it mended.
+            log.debug("the read models' position cannot be read", reason=str(error))
+            return
+        if tracked.position != progress.position or not tracked.stopped_position:
+            progress.reach(tracked.position)
+        if tracked.stopped_position:
+            progress.stop(tracked.stopped_position)

@@ -1,0 +1,195 @@
+"""The server: settings, wiring, signals."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from typing import Annotated, Final
+
+import structlog
+import typer
+import uvloop
+
+from ledger.log.lane import WriteLane
+from ledger.log.sqlite import now_us, open_log
+from ledger.model import Domain
+from ledger.rpc import LedgerRpc
+from ledger.tokens import Tokens
+from okr.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_server
+from okr.v1.ledger_service_pb2_grpc import add_LedgerServiceServicer_to_server
+from okr.v1.operations_service_pb2_grpc import add_OperationsServiceServicer_to_server
+from okr.v1.score_service_pb2_grpc import add_ScoreServiceServicer_to_server
+from projections.database import reader as reader_of
+from projections.database import views_url
+from projections.follower import Follower
+from projections.reading import Reader
+from projections.rpc import AuditRpc, ScoreRpc
+from projections.views import Views
+from projections.watcher import Watcher
+from service.cli.options import DatabaseUrl, LogFormatOption, LogLevelOption
+from service.cli.output import failures_told
+from service.exchange import Gate
+from service.following import running_beside
+from service.listening import Listener
+from service.logging import logs
+from service.rpc.operations import VERSION, OperationsRpc, Progress
+from service.settings import Follower as FollowerPlace
+from service.settings import Settings
+
+log = structlog.get_logger()
+
+SERVICES: Final = (
+    "okr.v1.LedgerService",
+    "okr.v1.ScoreService",
+    "okr.v1.AuditService",
+    "okr.v1.OperationsService",
+)
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[str]:
+    """The whole service, listening: gives its address, and drains when the block ends.
+
+    First no new calls, then the running ones end, then what the lane holds, then the follower.
+
+    Raises:
+        LogError: the log cannot be opened, or another server has it.
+        AddressTaken: it cannot be listened on.
+    """
+    with ExitStack() as stack:
+        ledger = open_log(settings.log_file)
+        stack.callback(ledger.close)
+        identity = ledger.identity()
+        tokens = Tokens(identity.log_id, identity.epoch)
+
+        views = Views(settings.database_url, identity)
+        stack.callback(views.close)
+        views.prepare(ledger.head().position)
+        follower = Follower(ledger, views)
+        in_process = settings.follower == "in_process"
+        stack.enter_context(
+            running_beside(
+                "follower",
+                follower.run if in_process else Watcher(views).run,
+                wake=follower.wake,
+                on_defect=lambda: views.progress.stop(views.progress.position + 1),
+            )
+        )
+
+        domain = Domain()
+        lane = WriteLane(
+            ledger,
+            domain,
+            domain,
+            on_committed=lambda _: follower.wake(),
+            waiting_at_most=settings.max_waiting,
+        )
+        lane.start()
+        stack.callback(lane.stop)
+
+        def progress() -> list[Progress]:
+            at = views.progress
+            return [Progress(at.projection, at.position, at.stopped_position)]
+
+        tables = reader_of(views_url(settings.database_url))
+        stack.callback(tables.dispose)
+        reader = Reader(ledger, tables, views.progress, tokens, now_us)
+        listener = Listener(Gate())
+        add_LedgerServiceServicer_to_server(LedgerRpc(lane, ledger, tokens), listener.server)
+        add_ScoreServiceServicer_to_server(ScoreRpc(reader), listener.server)
+        add_AuditServiceServicer_to_server(AuditRpc(reader), listener.server)
+        add_OperationsServiceServicer_to_server(
+            OperationsRpc(ledger, lane.counts, progress), listener.server
+        )
+        address = await listener.start(settings.listen, SERVICES, reflected=settings.reflection)
+        try:
+            yield address
+        finally:
+            await listener.drain(settings.drain_seconds)
+
+
+async def run(settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT."""
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    async with running(settings) as address:
+        log.info("listening on", address=address, database=settings.database_url, version=VERSION)
+        await ended.wait()
+        log.info("draining", seconds=settings.drain_seconds)
+    log.info("stopped")
+
+
+def serve(
+    *,
+    database_url: DatabaseUrl = None,
+    listen: Annotated[
+        str | None,
+        typer.Option(
+            envvar="OKR_LISTEN",
+            metavar="ADDRESS",
+            help="127.0.0.1:PORT, [::1]:PORT or unix:PATH. Port 0 takes a free one.",
+            show_default="127.0.0.1:50051",
+        ),
+    ] = None,
+    follower: Annotated[
+        FollowerPlace | None,
+        typer.Option(
+            envvar="OKR_FOLLOWER",
+            help="Where read models are kept up: here, or in `okr-ledger follow`.",
+            show_default="in_process",
+        ),
+    ] = None,
+    max_waiting: Annotated[
+        int | None,
+        typer.Option(
+            envvar="OKR_MAX_WAITING",
+            help="Writes that wait at most; further ones are told to come back.",
+            show_default="10000",
+        ),
+    ] = None,
+    drain_seconds: Annotated[
+        float | None,
+        typer.Option(
+            envvar="OKR_DRAIN_SECONDS",
+            help="What running calls get to end in after SIGTERM or SIGINT.",
+            show_default="10",
+        ),
+    ] = None,
+    reflection: Annotated[
+        bool | None,
+        typer.Option(
+            envvar="OKR_REFLECTION",
+            help="Whether callers may ask for the API's definition.",
+            show_default="reflection",
+        ),
+    ] = None,
+    log_format: LogFormatOption = None,
+    log_level: LogLevelOption = None,
+) -> None:
+    """Run the server until SIGTERM or SIGINT.
+
+    It listens on this machine only: no authentication can be configured yet.
+    """
+    with failures_told():
+        settings = Settings.read(
+            database_url=database_url,
+            listen=listen,
+            follower=follower,
+            max_waiting=max_waiting,
+            drain_seconds=drain_seconds,
+            reflection=reflection,
+            log_format=log_format,
+            log_level=log_level,
+        )
+        with (
+            logs(settings.log_format, settings.log_level),
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        ):
+            runner.run(run(settings))
+
+
+if __name__ == "__main__":
+    typer.run(serve)

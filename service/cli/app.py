@@ -1,0 +1,25 @@
+"""The commands of `okr-ledger`."""
+
+from __future__ import annotations
+
+import typer
+
+from server import serve
+from service.cli import log, projections
+from service.cli.conformance import conformance
+from service.cli.follow import follow
+from service.cli.status import status
+
+app = typer.Typer(
+    name="okr-ledger",
+    help="Run and look after a ledger of OKRs. Callers use `okr`.",
+    epilog="Settings are flags or OKR_… variables; a flag wins.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command()(serve)
+app.command()(follow)
+app.command()(status)
+app.command()(conformance)
+app.add_typer(projections.app, name="projections")
+app.add_typer(log.app, name="log")

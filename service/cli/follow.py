@@ -1,0 +1,58 @@
+"""`okr-ledger follow`: the read models kept up by a process of its own."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import closing
+from threading import Event
+
+import structlog
+import typer
+
+from ledger.log.sqlite import open_log
+from projections.follower import Follower
+from projections.views import Views
+from service.cli.options import DatabaseUrl, LogFormatOption, LogLevelOption
+from service.cli.output import failures_told
+from service.logging import logs
+from service.settings import Settings
+
+
+def follow(
+    *,
+    database_url: DatabaseUrl = None,
+    log_format: LogFormatOption = None,
+    log_level: LogLevelOption = None,
+) -> None:
+    """Keep the read models up with the ledger until SIGTERM or SIGINT.
+
+    For a server that runs with --follower separate. Ends with exit code 1 at an event that the
+    read models cannot take in.
+    """
+    with failures_told():
+        settings = Settings.read(
+            database_url=database_url, log_format=log_format, log_level=log_level
+        )
+        with (
+            logs(settings.log_format, settings.log_level),
+            closing(open_log(settings.log_file, read_only=True)) as ledger,
+            closing(Views(settings.database_url, ledger.identity())) as views,
+        ):
+            follower = Follower(ledger, views)
+            _follow(follower, settings)
+    raise typer.Exit(0 if follower.failure is None else 1)
+
+
+def _follow(follower: Follower, settings: Settings) -> None:
+    stop = Event()
+
+    def end(_number: int, _frame: object) -> None:
+        stop.set()
+        follower.wake()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    log = structlog.get_logger()
+    log.info("following", database=settings.database_url)
+    follower.run(stop)
+    log.info("stopped")

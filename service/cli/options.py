@@ -1,0 +1,31 @@
+"""The options that several commands share; each is a setting of `service.settings`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from service.logging import LogFormat, LogLevel
+
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        envvar="OKR_DATABASE_URL",
+        metavar="URL",
+        help="The ledger: sqlite:///FILE; four slashes begin an absolute path.",
+        show_default="sqlite:///okr-ledger.db",
+    ),
+]
+LogFormatOption = Annotated[
+    LogFormat | None,
+    typer.Option(
+        envvar="OKR_LOG_FORMAT",
+        help="Form of the logs; auto is console at a terminal, else json.",
+        show_default="auto",
+    ),
+]
+LogLevelOption = Annotated[
+    LogLevel | None,
+    typer.Option(envvar="OKR_LOG_LEVEL", help="The least level to log.", show_default="info"),
+]

@@ -1,0 +1,58 @@
+"""Who calls.
+
+Without authentication, which is allowed on loopback only, callers name themselves in the call's
+metadata. Tokens and client certificates will be further functions of the type `Identify`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Final
+
+from ledger.call import Caller
+from ledger.refusals import invalid
+
+ACTOR_KEY: Final = "okr-actor"
+"""Metadata key under which a caller names itself."""
+ON_BEHALF_OF_KEY: Final = "okr-on-behalf-of"
+"""Metadata key under which a service names whom it acts for."""
+LOCAL: Final = "services/local"
+"""The actor of a call that names none."""
+
+_NAME: Final = re.compile(r"(?:people|services)/[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+
+Metadata = Iterable[tuple[str, str | bytes]]
+
+
+Identify = Callable[[Metadata], Caller]
+"""Tells from a call's metadata who calls, or raises a refusal."""
+
+
+def self_named(metadata: Metadata) -> Caller:
+    """The caller as it names itself; `services/local` if it does not.
+
+    Raises:
+        FieldInvalid: a name is not "people/{id}" or "services/{id}", or is given twice.
+    """
+    actor = on_behalf_of = ""
+    for key, value in metadata:
+        if key == ACTOR_KEY:
+            actor = _name(ACTOR_KEY, value, before=actor)
+        elif key == ON_BEHALF_OF_KEY:
+            on_behalf_of = _name(ON_BEHALF_OF_KEY, value, before=on_behalf_of)
+    return _caller(actor or LOCAL, on_behalf_of)
+
+
+def _name(key: str, value: str | bytes, before: str) -> str:
+    if before:
+        raise invalid(key, "metadata.once", "must be given once")
+    if not isinstance(value, str) or _NAME.fullmatch(value) is None:
+        raise invalid(key, "metadata.name", "must be people/{id} or services/{id}")
+    return value
+
+
+@lru_cache(maxsize=4096)
+def _caller(actor: str, on_behalf_of: str) -> Caller:
+    return Caller(actor, on_behalf_of)

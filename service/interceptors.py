@@ -1,0 +1,91 @@
+"""What stands between the wire and a method: one interceptor that does everything in one pass.
+
+Five interceptors in a row would build five handlers for each call. This one builds a method's
+handler once and keeps it; what it does for a call is in `service.exchange`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import grpc
+from grpc import aio
+
+from service.exchange import Codec, Exchange, Gate, Serialise
+
+if TYPE_CHECKING:
+    from service.exchange import Context
+
+    Handler = grpc.RpcMethodHandler[Any, Any]
+    Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]
+
+PROTOCOLS: Final = "/grpc."
+"""Health and reflection are answered as they are: they bring their own rules."""
+
+
+class CallInterceptor(aio.ServerInterceptor):
+    """Admits, checks, bounds and logs every call, and answers its errors.
+
+    Has to be the last interceptor of a server: it asks for a method's handler only once.
+    """
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._handlers: dict[str, Handler] = {}
+
+    async def intercept_service(
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
+    ) -> Handler | None:
+        """The method's handler with everything around it; None if there is no such method."""
+        path = handler_call_details.method
+        known = self._handlers.get(path)
+        if known is not None:
+            return known
+        plain = await continuation(handler_call_details)
+        if plain is None:
+            # Not kept: callers may send any number of paths that do not exist.
+            return None
+        handler = plain if path.startswith(PROTOCOLS) else surrounded(self._gate, path, plain)
+        if handler is None:
+            return None
+        self._handlers[path] = handler
+        return handler
+
+
+def surrounded(gate: Gate, path: str, handler: Handler) -> Handler | None:
+    """A handler that takes and gives bytes and does for each call what an `Exchange` does.
+
+    None, so that the method counts as unimplemented, unless it takes one request and is a
+    coroutine or, for a stream of responses, an asynchronous generator: nothing passes unchecked.
+    """
+    parse: Any = handler.request_deserializer
+    unary, stream = handler.unary_unary, handler.unary_stream
+    # Generated code passes the request class's own `FromString`.
+    request_name = parse.__self__.DESCRIPTOR.full_name
+    codec = Codec(path, parse, cast("Serialise", handler.response_serializer), request_name)
+
+    if inspect.iscoroutinefunction(unary):
+
+        async def answer(raw: bytes, context: Context) -> bytes:
+            async with Exchange(gate, codec, context) as exchange:
+                return exchange.seal(await unary(exchange.admit(raw), context))
+
+        return grpc.unary_unary_rpc_method_handler(answer)
+
+    if inspect.isasyncgenfunction(stream):
+
+        async def answers(raw: bytes, context: Context) -> AsyncIterator[bytes]:
+            # Closed here and not by the garbage collector, so that its clean-up runs now.
+            async with (
+                Exchange(gate, codec, context) as exchange,
+                aclosing(stream(exchange.admit(raw), context)) as responses,
+            ):
+                async for response in responses:
+                    yield exchange.seal(response)
+
+        return grpc.unary_stream_rpc_method_handler(answers)
+
+    return None

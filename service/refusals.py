@@ -1,0 +1,70 @@
+"""Refusals that come from the call and not from the domain: its bytes, its tokens, its instants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ledger.refusals import Refusal
+
+
+@dataclass(eq=False)
+class FieldUnknown(Refusal):
+    """The request has fields that this server does not know, as paths that end in a number."""
+
+    fields: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"this server does not know {', '.join(self.fields)}"
+
+
+@dataclass(eq=False)
+class RequestUnreadable(Refusal):
+    """The bytes are not the message that the method takes; `message` is its full name."""
+
+    message: str
+
+    def __str__(self) -> str:
+        return f"the request is not a valid {self.message}"
+
+
+@dataclass(eq=False)
+class RequestTooLarge(Refusal):
+    """The request's bytes exceed the limit."""
+
+    size_bytes: int
+    limit_bytes: int
+
+    def __str__(self) -> str:
+        return f"the request has {self.size_bytes} bytes; {self.limit_bytes} are allowed"
+
+
+@dataclass(eq=False)
+class AnswerTooLarge(Refusal):
+    """The answer's bytes exceed the limit."""
+
+    size_bytes: int
+    limit_bytes: int
+
+    def __str__(self) -> str:
+        return (
+            f"the answer has {self.size_bytes} bytes; {self.limit_bytes} are allowed: "
+            "ask for a smaller part"
+        )
+
+
+@dataclass(eq=False)
+class TooManyCalls(Refusal):
+    """The server has as many calls in its hands as it takes."""
+
+    limit: int
+
+    def __str__(self) -> str:
+        return f"the server is at its limit of {self.limit} calls at a time"
+
+
+@dataclass(eq=False)
+class CallTooLate(Refusal):
+    """The deadline had passed when the call came to its turn."""
+
+    def __str__(self) -> str:
+        return "the deadline passed before the request's turn came; nothing was written"

@@ -1,0 +1,1 @@
+"""The methods that are the service's own: how it is doing."""

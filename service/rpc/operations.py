@@ -1,0 +1,100 @@
+"""OperationsService: how far the log and its projections are."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, Final
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from okr.v1.operations_service_pb2 import (
+    GetStatusRequest,
+    GetStatusResponse,
+    LaneStatus,
+    ProjectionStatus,
+)
+from okr.v1.operations_service_pb2_grpc import OperationsServiceServicer
+
+if TYPE_CHECKING:
+    from grpc.aio import ServicerContext
+
+    from ledger.log.contract import LogReader
+    from ledger.log.lane import LaneCounts
+
+
+def server_version() -> str:
+    """The version of the installed package, "0+checkout" where it runs from its folder alone."""
+    try:
+        return version("okr-ledger")
+    except PackageNotFoundError:
+        return "0+checkout"
+
+
+VERSION: Final = server_version()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a projection is: the last position taken in, and the one it stopped at or 0."""
+
+    projection: str
+    position: int
+    stopped_position: int = 0
+
+
+class OperationsRpc(OperationsServiceServicer):
+    """Answers operators."""
+
+    def __init__(
+        self,
+        log: LogReader,
+        lane: Callable[[], LaneCounts],
+        projections: Callable[[], Sequence[Progress]],
+    ) -> None:
+        self._log = log
+        self._lane = lane
+        self._projections = projections
+
+    async def GetStatus(
+        self, request: GetStatusRequest, context: ServicerContext[Any, Any]
+    ) -> GetStatusResponse:
+        """Reads both databases; a few indexed look-ups."""
+        return await asyncio.to_thread(self._status)
+
+    def _status(self) -> GetStatusResponse:
+        # Projections first: they cannot be ahead of a head that is read after them.
+        projections = self._projections()
+        head = self._log.head()
+        identity = self._log.identity()
+        lane = self._lane()
+        return GetStatusResponse(
+            server_version=VERSION,
+            log_id=identity.log_id,
+            epoch=identity.epoch,
+            head_position=head.position,
+            head_time=_timestamp(head.recorded_us) if head.position else None,
+            projections=[
+                ProjectionStatus(
+                    projection=each.projection,
+                    position=each.position,
+                    lag_events=head.position - each.position,
+                    stopped_position=each.stopped_position,
+                )
+                for each in projections
+            ],
+            lane=LaneStatus(
+                events=lane.events,
+                flushes=lane.flushes,
+                refusals=lane.refusals,
+                waiting=lane.waiting,
+            ),
+        )
+
+
+def _timestamp(microseconds: int) -> Timestamp:
+    timestamp = Timestamp()
+    timestamp.FromMicroseconds(microseconds)
+    return timestamp

@@ -1,0 +1,77 @@
+"""What is asked of every request before its method sees it.
+
+Its fields are known, and each keeps the rules that stand beside it in the protos.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+import protovalidate
+from google.protobuf.unknown_fields import UnknownFieldSet
+
+from ledger.refusals import FieldInvalid, Violation
+from service.refusals import FieldUnknown
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+UNKNOWN_TOLD: Final = 25
+"""How many unknown fields an error names at most."""
+
+
+class Validation:
+    """Checks requests; compiles the rules of a message type when it first meets one.
+
+    The native validator costs some 5 µs for a check-in, and 50 ms at its first use.
+    """
+
+    def __init__(self) -> None:
+        self._validator = protovalidate.Validator()
+
+    def compile(self, kind: type[Message]) -> None:
+        """Compiles the rules of a message type, so that its first request need not wait."""
+        self._validator.collect_violations(kind())
+
+    def check(self, request: Message, raw: bytes) -> None:
+        """Passes a request whose fields are known and keep their rules; `raw` are its bytes.
+
+        Raises:
+            FieldUnknown: fields that its type does not have, at any depth.
+            FieldInvalid: every field that breaks a rule.
+        """
+        # The library discards unknown fields natively, at any depth; a change of size shows them.
+        size = request.ByteSize()
+        request.DiscardUnknownFields()
+        if request.ByteSize() != size:
+            unknown = _unknown_fields(type(request).FromString(raw))
+            raise FieldUnknown(tuple(islice(unknown, UNKNOWN_TOLD)))
+        violations = self._validator.collect_violations(request)
+        if violations:
+            raise FieldInvalid(tuple(_violation(each.proto) for each in violations))
+
+
+def _violation(told: protovalidate.ViolationPb) -> Violation:
+    path = ""
+    for element in told.field.elements if told.field else ():
+        path += f".{element.field_name}" if path else element.field_name
+        if element.subscript:
+            path += f"[{element.subscript.value}]"
+    return Violation(path, told.rule_id, told.message)
+
+
+def _unknown_fields(message: Message, path: str = "") -> Iterator[str]:
+    """The paths of the unknown fields, their numbers in place of the names."""
+    unknown = UnknownFieldSet(message)
+    for index in range(len(unknown)):
+        yield f"{path}{unknown[index].field_number}"
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        if field.is_repeated:
+            for index, each in enumerate(value):
+                yield from _unknown_fields(each, f"{path}{field.name}[{index}].")
+        else:
+            yield from _unknown_fields(value, f"{path}{field.name}.")

@@ -1,0 +1,176 @@
+"""A log in memory, written by hand, and the views beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import create_engine, text
+
+from ledger.event import Record
+from ledger.log.contract import Head, LogIdentity
+from ledger.values import date_message
+from okr.v1 import events_pb2 as facts
+from okr.v1.event_record_pb2 import EventMetadata
+from okr.v1.values_pb2 import (
+    AlignmentKind,
+    KeyResultDefinition,
+    Measurement,
+    ObjectiveDefinition,
+    PersonalText,
+)
+from projections.tables import TABLES
+from projections.views import Views
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from google.protobuf.message import Message
+
+DAY = date(2026, 10, 1)
+START_US = 1_790_000_000_000_000
+
+
+@dataclass
+class Feed:
+    """Events recorded one second apart; `break_at` hides later ones from readers."""
+
+    log_id: str = "9e107d9d-372b-4cb6-a1f3-000000000001"
+    epoch: int = 1
+    records: list[Record] = field(default_factory=list)
+    reads: int = 0
+
+    def identity(self) -> LogIdentity:
+        return LogIdentity(self.log_id, self.epoch)
+
+    def head(self) -> Head:
+        return Head(len(self.records), self.records[-1].recorded_us if self.records else 0)
+
+    def read(self, after_position: int, limit: int) -> list[Record]:
+        self.reads += 1
+        return self.records[after_position : after_position + limit]
+
+    def add(
+        self, fact: Message, *, day: date | None = DAY, adjustment: str = "", stream: str = ""
+    ) -> int:
+        """Records a fact and returns its position."""
+        metadata = EventMetadata(
+            actor=PersonalText(plain="ann"),
+            adjustment=adjustment,
+            effective_date=date_message(day) if day else None,
+        )
+        return self.add_bytes(
+            fact.DESCRIPTOR.full_name,
+            fact.SerializeToString(),
+            metadata.SerializeToString(),
+            stream,
+        )
+
+    def add_bytes(
+        self, event_type: str, payload: bytes, metadata: bytes = b"", stream: str = "any"
+    ) -> int:
+        position = len(self.records) + 1
+        self.records.append(
+            Record(
+                position,
+                stream,
+                1 + sum(record.stream == stream for record in self.records[-50:]),
+                event_type,
+                START_US + position * 1_000_000,
+                metadata,
+                payload,
+            )
+        )
+        return position
+
+    def check_in(
+        self, key_result: str, number: int, day: date, value: int = 0, second: int | None = None
+    ) -> int:
+        """Records a check-in, with an instant if a second of the day is given."""
+        fact = facts.CheckInRecorded(
+            key_result=key_result, number=number, measurement=Measurement(value=str(value))
+        )
+        return self.add(with_instant(fact, day, second), day=day)
+
+    def correct(
+        self, key_result: str, number: int, day: date, value: int = 0, second: int | None = None
+    ) -> int:
+        """Corrects a check-in."""
+        fact = facts.CheckInCorrected(
+            key_result=key_result, number=number, measurement=Measurement(value=str(value))
+        )
+        return self.add(with_instant(fact, day, second), day=day)
+
+    def retract(self, key_result: str, number: int, day: date = DAY) -> int:
+        """Takes a check-in back."""
+        return self.add(facts.CheckInRetracted(key_result=key_result, number=number), day=day)
+
+
+def with_instant(fact: Any, day: date, second: int | None) -> Any:
+    """The fact with its instant on a second of the day in UTC, None for no instant."""
+    if second is not None:
+        fact.instant.FromSeconds((day - date(1970, 1, 1)).days * 86_400 + second)
+    return fact
+
+
+def views_beside(folder: Path, feed: Feed, **options: Any) -> Views:
+    """The views of a feed, in a folder."""
+    return Views(f"sqlite:///{folder}/ledger.db", feed.identity(), **options)
+
+
+def dump(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table, in order."""
+    engine = create_engine(f"sqlite:///{folder}/ledger.views.db")
+    with engine.connect() as connection:
+        found = {
+            name: sorted(tuple(row) for row in connection.execute(text(f"SELECT * FROM {name}")))
+            for name in TABLES.tables
+        }
+    engine.dispose()
+    return found
+
+
+def quarter(feed: Feed, check_ins: int = 40) -> Feed:
+    """Fills a feed with every kind of event that has a table of its own."""
+    cycle, team, other = "cycles/q4", "teams/marketing", "teams/sales"
+    one, two = "objectives/awareness", "objectives/revenue"
+    feed.add(facts.CycleDrafted(cycle=cycle))
+    feed.add(facts.TeamRegistered(team=team), day=None)
+    feed.add(facts.TeamRegistered(team=other), day=None)
+    for objective in (one, two):
+        feed.add(
+            facts.ObjectiveCreated(
+                objective=objective, cycle=cycle, definition=ObjectiveDefinition(team=team)
+            )
+        )
+        feed.add(
+            facts.KeyResultAdded(
+                key_result=f"{objective}/keyResults/first",
+                definition=KeyResultDefinition(title="first"),
+            )
+        )
+    feed.add(
+        facts.Aligned(
+            child=two, parent=one, kind=AlignmentKind.ALIGNMENT_KIND_CONTRIBUTES, weight="1"
+        )
+    )
+    feed.add(facts.PlanCommitted(cycle=cycle))
+    for number in range(1, check_ins + 1):
+        for objective in (one, two):
+            key_result = f"{objective}/keyResults/first"
+            day = date.fromordinal(DAY.toordinal() + number % 80)
+            feed.check_in(key_result, number, day, number)
+            if number % 7 == 0:
+                feed.correct(key_result, number - 1, day, number)
+            if number % 11 == 0:
+                feed.retract(key_result, number - 2)
+    feed.add(facts.StrategyAdjusted(adjustment="adjustments/a", cycle=cycle, subjects=[one]))
+    feed.add(
+        facts.KeyResultRevised(key_result=f"{one}/keyResults/first"), adjustment="adjustments/a"
+    )
+    moved = facts.ObjectiveRevised(objective=two, after=ObjectiveDefinition(team=other))
+    moved.changed.paths.append("team")
+    feed.add(moved, adjustment="adjustments/a")
+    feed.add(facts.ReviewHeld(review="reviews/r", cycle=cycle), day=None)
+    return feed

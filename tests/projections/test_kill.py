@@ -1,0 +1,59 @@
+"""A follower process that is killed at any instant leaves tables that can be followed on."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from projections.follower import Follower
+from tests.projections.feed import Feed, dump, quarter, views_beside
+
+CHECK_INS = 1500
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from projections import follower
+from tests.projections.feed import Feed, quarter, views_beside
+from tests.projections.test_kill import CHECK_INS
+
+follower.BATCH = 20
+feed = quarter(Feed(), CHECK_INS)
+views = views_beside(Path(sys.argv[1]), feed)
+print("ready", flush=True)
+follower.Follower(feed, views).catch_up()
+"""
+
+
+@pytest.mark.system
+def test_a_killed_follower_is_followed_on(tmp_path: Path) -> None:
+    feed = quarter(Feed(), CHECK_INS)
+    (tmp_path / "expected").mkdir()
+    views = views_beside(tmp_path / "expected", feed)
+    Follower(feed, views).catch_up()
+    views.close()
+    expected = dump(tmp_path / "expected")
+    instants = random.Random(11)
+    reached = set()
+    for attempt in range(5):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        with subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, str(folder)], stdout=subprocess.PIPE
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            time.sleep(instants.uniform(0.01, 0.25))
+            process.kill()
+        views = views_beside(folder, feed)
+        follower = Follower(feed, views)
+        reached.add(views.prepare(feed.head().position))
+        assert follower.catch_up() == len(feed.records)
+        views.close()
+        assert dump(folder) == expected
+    assert len(reached) > 1

@@ -1,0 +1,27 @@
+"""The tracker keeps the promises of the library's tracking recorders."""
+
+from __future__ import annotations
+
+from tempfile import TemporaryDirectory
+
+from eventsourcing.persistence import TrackingRecorder
+from eventsourcing.tests.persistence import TrackingRecorderTestCase
+from sqlalchemy import make_url
+
+from projections.database import writer
+from projections.tables import TABLES
+from projections.tracking import Tracker
+
+
+class TestTracker(TrackingRecorderTestCase):
+    def create_recorder(self) -> TrackingRecorder:
+        folder = TemporaryDirectory()
+        engine = writer(make_url(f"sqlite:///{folder.name}/views.db"))
+        self.addCleanup(folder.cleanup)
+        self.addCleanup(engine.dispose)
+        with engine.begin() as connection:
+            TABLES.create_all(connection)
+        return Tracker(engine, "version", 1)
+
+
+del TrackingRecorderTestCase  # the suite is not to run by itself

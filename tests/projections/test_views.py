@@ -1,0 +1,136 @@
+"""The tables fit the log that they were made from, or are made anew."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from okr.v1 import events_pb2 as facts
+from projections import plan, revisions
+from projections.adjustments import AdjustmentRow, adjustments
+from projections.alignments import AlignmentRow, alignments
+from projections.check_ins import CheckInRow, check_ins
+from projections.database import views_url
+from projections.errors import Displaced
+from projections.follower import Follower
+from projections.models import READ_MODELS
+from projections.plan import Membership, members
+from projections.views import Views, version_of
+from tests.projections.feed import Feed, dump, quarter, views_beside
+
+
+def made(folder: Path, feed: Feed) -> None:
+    views = views_beside(folder, feed)
+    Follower(feed, views).catch_up()
+    views.close()
+
+
+def test_a_ledger_that_grows_is_not_followed_from_the_start(tmp_path: Path) -> None:
+    feed = quarter(Feed(), check_ins=5)
+    made(tmp_path, feed)
+    views = views_beside(tmp_path, feed)
+    assert views.prepare(len(feed.records)) == len(feed.records)
+    views.close()
+
+
+@pytest.mark.parametrize("change", ["log", "epoch", "restored and shorter"])
+def test_tables_of_another_log_are_made_anew(tmp_path: Path, change: str) -> None:
+    made(tmp_path, quarter(Feed(), check_ins=20))
+    other = quarter(Feed(), check_ins=5)
+    if change == "log":
+        other.log_id = "9e107d9d-372b-4cb6-a1f3-000000000002"
+    elif change == "epoch":
+        other.epoch = 2
+    made(tmp_path, other)
+    (tmp_path / "fresh").mkdir()
+    made(tmp_path / "fresh", other)
+    assert dump(tmp_path) == dump(tmp_path / "fresh")
+
+
+def test_tables_of_another_version_are_made_anew(tmp_path: Path) -> None:
+    feed = quarter(Feed(), check_ins=5)
+    made(tmp_path, feed)
+    newer = [replace(READ_MODELS[0], version=2), *READ_MODELS[1:]]
+    views = views_beside(tmp_path, feed, models=newer)
+    assert views.prepare(len(feed.records)) == 0
+    assert Follower(feed, views).catch_up() == len(feed.records)
+    views.close()
+
+
+def test_a_file_laid_out_otherwise_is_made_anew(tmp_path: Path) -> None:
+    feed = quarter(Feed(), check_ins=5)
+    engine = create_engine(f"sqlite:///{tmp_path}/ledger.views.db")
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE tracking (position INTEGER)"))
+        connection.execute(text("CREATE TABLE revisions (anything TEXT)"))
+    engine.dispose()
+    made(tmp_path, feed)
+    assert len(dump(tmp_path)["revisions"]) > 0
+
+
+def test_what_others_took_over_is_not_read(tmp_path: Path) -> None:
+    feed = quarter(Feed(), check_ins=5)
+    made(tmp_path, feed)
+    views = views_beside(tmp_path, replace(feed, epoch=2))
+    with pytest.raises(Displaced), views.reading():
+        pass
+    views.close()
+
+
+def test_the_version_follows_tables_and_folds() -> None:
+    views = Views("sqlite:///unused.db", Feed().identity())
+    dialect = views._writer.dialect
+    version = version_of(READ_MODELS, dialect)
+    assert version == version_of(READ_MODELS, dialect)
+    assert len(version) == 12
+    assert version != version_of([replace(READ_MODELS[0], version=2)], dialect)
+
+
+def test_a_reading_sees_one_state(tmp_path: Path) -> None:
+    feed = quarter(Feed(), check_ins=5)
+    views = views_beside(tmp_path, feed)
+    follower = Follower(feed, views)
+    before = follower.catch_up()
+    with views.reading() as reading:
+        feed.add(facts.CycleDrafted(cycle="cycles/q5"))
+        follower.catch_up()
+        views.rebuild()
+        found = plan.members_of(reading.connection, plan.CYCLES, before + 1)
+        assert (reading.position, [entry.member for entry in found]) == (before, ["cycles/q4"])
+        assert revisions.of(reading.connection, "cycles/q5", before + 1) == []
+    with views.reading() as reading:
+        assert reading.position == 0
+    views.close()
+
+
+@pytest.mark.parametrize(
+    ("log", "views"),
+    [
+        ("sqlite:///okr-ledger.db", "sqlite:///okr-ledger.views.db"),
+        ("sqlite:////var/lib/okr/ledger.sqlite", "sqlite:////var/lib/okr/ledger.views.sqlite"),
+        ("sqlite:////var/lib/okr.d/ledger", "sqlite:////var/lib/okr.d/ledger.views.db"),
+        ("postgresql+psycopg://host/okr", "postgresql+psycopg://host/okr"),
+    ],
+)
+def test_the_views_lie_beside_the_log(log: str, views: str) -> None:
+    assert str(views_url(log)) == views
+
+
+@pytest.mark.parametrize("log", ["sqlite://", "sqlite:///:memory:"])
+def test_a_log_in_memory_has_nothing_beside_it(log: str) -> None:
+    with pytest.raises(ValueError, match="in a file"):
+        views_url(log)
+
+
+def test_rows_have_their_tables_columns() -> None:
+    for row, table in (
+        (revisions.RevisionRow, revisions.revisions),
+        (CheckInRow, check_ins),
+        (Membership, members),
+        (AlignmentRow, alignments),
+        (AdjustmentRow, adjustments),
+    ):
+        assert list(row._fields) == table.columns.keys()

@@ -21,8 +21,6 @@ from okr.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_server
 from okr.v1.ledger_service_pb2_grpc import add_LedgerServiceServicer_to_server
 from okr.v1.operations_service_pb2_grpc import add_OperationsServiceServicer_to_server
 from okr.v1.score_service_pb2_grpc import add_ScoreServiceServicer_to_server
-from projections.database import reader as reader_of
-from projections.database import views_url
 from projections.follower import Follower
 from projections.reading import Reader
 from projections.rpc import AuditRpc, ScoreRpc
@@ -93,9 +91,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
             at = views.progress
             return [Progress(at.projection, at.position, at.stopped_position)]
 
-        tables = reader_of(views_url(settings.database_url))
-        stack.callback(tables.dispose)
-        reader = Reader(ledger, tables, views.progress, tokens, now_us)
+        reader = Reader(ledger, views, tokens, now_us)
         listener = Listener(Gate())
         add_LedgerServiceServicer_to_server(LedgerRpc(lane, ledger, tokens), listener.server)
         add_ScoreServiceServicer_to_server(ScoreRpc(reader), listener.server)

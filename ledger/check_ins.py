@@ -54,11 +54,11 @@ class CheckIn:
     retracted: bool = False
 
     @property
-    def order(self) -> tuple[date, int, int]:
+    def order(self) -> tuple[date, tuple[int, ...], int]:
         """The place of the check-in among those of its key result: the last one is in force."""
         instant = self.content.instant
-        moment = instant.seconds * 1_000_000_000 + instant.nanos
-        return (self.effective, moment if self.content.HasField("instant") else -1, self.position)
+        moment = (instant.seconds, instant.nanos) if self.content.HasField("instant") else ()
+        return (self.effective, moment, self.position)
 
 
 @dataclass(frozen=True, slots=True)

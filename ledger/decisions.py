@@ -33,7 +33,7 @@ from ledger.grading import check_ins_of, computed_score
 from ledger.policies import policy_of
 from ledger.refusals import EtagMismatch, FieldInvalid, NotFound, ReasonRequired, invalid
 from ledger.scoring.key_result import clamped
-from ledger.values import ALWAYS, blank, date_message, day, new_name, plain
+from ledger.values import ALWAYS, blank, date_message, day, moment, new_name, plain
 from ledger.view import View
 from okr.v1 import ledger_service_pb2 as api
 from okr.v1.event_record_pb2 import EventMetadata
@@ -485,7 +485,7 @@ def _metadata(
     if "category" in fields:
         metadata.category = request.category
     if request.HasField("source_time"):
-        metadata.source_time.CopyFrom(request.source_time)
+        metadata.source_time.CopyFrom(moment(request.source_time, "source_time"))
     return metadata
 
 

@@ -18,6 +18,10 @@ ALWAYS = date.min
 """The effective date of a fact that holds from the beginning, recorded as an absent date."""
 
 
+NANOS = 1_000_000_000
+"""Nanoseconds of a second."""
+
+
 def day(message: Date, field: str) -> date:
     """The calendar day of a date message.
 
@@ -33,6 +37,17 @@ def day(message: Date, field: str) -> date:
 def date_message(value: date) -> Date:
     """A calendar day as a date message."""
     return Date(year=value.year, month=value.month, day=value.day)
+
+
+def moment(given: Timestamp, field: str) -> Timestamp:
+    """A timestamp message, as it is.
+
+    Raises:
+        FieldInvalid: its nanoseconds are not part of a second, which no JSON form can tell.
+    """
+    if not 0 <= given.nanos < NANOS:
+        raise invalid(field, "timestamp.nanos", "must have 0 to 999 999 999 nanoseconds")
+    return given
 
 
 def timestamp(microseconds: int) -> Timestamp:

@@ -14,6 +14,7 @@ from ledger.event import Record
 from ledger.refusals import DayInFuture, DayOutsideCycle
 from ledger.tokens import Page, Tokens
 from ledger.values import day as calendar_day
+from ledger.values import moment
 from okr.v1.values_pb2 import AsOf
 from projections.errors import InstantOutOfRange, PositionAhead
 
@@ -90,7 +91,7 @@ def known(request: Any, page: Page | None, served: int, log: Log, now: Callable[
 
     Raises:
         InstantOutOfRange: the time lies in the future or before the ledger's first event.
-        FieldInvalid: the effective day is not in the calendar.
+        FieldInvalid: the effective day is not in the calendar, or the time not one of the clock.
     """
     as_of = request.as_of if "as_of" in request.DESCRIPTOR.fields_by_name else AsOf()
     day = None
@@ -103,7 +104,8 @@ def known(request: Any, page: Page | None, served: int, log: Log, now: Callable[
     if as_of.HasField("position"):
         return Known(as_of.position, _recorded_us(log, as_of.position, now), day)
     if as_of.HasField("time"):
-        us = as_of.time.seconds * 1_000_000 + as_of.time.nanos // 1000
+        time = moment(as_of.time, "as_of.time")
+        us = time.seconds * 1_000_000 + time.nanos // 1000
         position = 0 if us > now() else log.position_at(us)
         if not position:
             raise InstantOutOfRange(instant(us).isoformat())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from threading import Event
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 from sqlalchemy.exc import OperationalError
@@ -16,8 +16,9 @@ from projections.read_model import Folding
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ledger.event import Record
+    from ledger.log.contract import Head
     from projections.read_model import Batch
-    from projections.recent import Source
     from projections.views import Views
 
 BATCH: Final = 1000
@@ -36,6 +37,14 @@ PASSING: Final = (OperationalError, PoolTimeout, LogUnavailable)
 """What may pass by itself: a locked file, a full disk, a lost connection."""
 
 log = structlog.get_logger(__name__)
+
+
+class Source(Protocol):
+    """What following asks of a log; see `ledger.log.contract.LogReader`."""
+
+    def head(self) -> Head: ...
+
+    def read(self, after_position: int, limit: int) -> list[Record]: ...
 
 
 class Follower:
@@ -76,7 +85,7 @@ class Follower:
         """
         while not stop.is_set():
             try:
-                full = self.step() == BATCH
+                taken = self.step()
                 self._attempt = 0
             except (FailingEvent, Displaced) as failure:
                 self._halt(failure)
@@ -84,9 +93,15 @@ class Follower:
             except PASSING as error:
                 self._pause(stop, error)
                 continue
-            if not full:
+            except Exception as error:  # noqa: BLE001 - a defect must not end the thread in silence
+                defect = FailingEvent(self._position + 1, "", repr(error))
+                defect.__cause__ = error
+                self._halt(defect)
+                return
+            if not taken:
                 self._more.wait(self._poll_seconds)
                 self._more.clear()
+            if taken < BATCH:
                 self._views.progress.wanted.wait(self._gather_seconds)
 
     def catch_up(self) -> int:
@@ -124,14 +139,7 @@ class Follower:
         return len(records)
 
     def _write(self, batch: Batch) -> None:
-        try:
-            self._views.write(self._position, batch)
-        except (Overtaken, *PASSING):
-            raise
-        except Exception as error:
-            # Rows that the tables refuse are a defect; whatever it is, it must stop here and say
-            # where.
-            raise FailingEvent(self._position + 1, "batch", repr(error)) from error
+        self._views.write(self._position, batch)
         self._position = batch.last_position
         self._views.progress.reach(self._position)
         self._on_progress(self._position)

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypedDict, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from ledger.call import CALL
 from ledger.log.contract import LogReader
 from ledger.tokens import Page, Tokens
 from projections.as_of import Known, known, requested
 from projections.paging import Listed, Slice, size
-from projections.progress import Progress
+from projections.views import Views
 
 Answer = TypeVar("Answer")
 Item = TypeVar("Item")
@@ -38,11 +38,10 @@ class ServedPage(Served):
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Serves reads from the tables at one engine."""
+    """Serves reads of one log from its read models."""
 
     log: LogReader
-    tables: Engine
-    progress: Progress
+    views: Views
     tokens: Tokens
     now: Callable[[], int]
 
@@ -56,7 +55,7 @@ class Reader:
             ProjectionStopped, DeadlinePassed: the tables are not fresh enough.
         """
         at, _ = await self._instant(request)
-        return await asyncio.to_thread(self._ask, answer, at), self._served(at)
+        return await self._ask(answer, at), self._served(at)
 
     async def page(
         self, request: Any, answer: Callable[[Connection, Known, Slice], Listed[Item]]
@@ -64,7 +63,7 @@ class Reader:
         """The same of one page of a list; later pages know what the first one knew."""
         at, page = await self._instant(request)
         part = Slice(page.after if page else (), size(request.page_size))
-        listed = await asyncio.to_thread(self._ask, lambda c, k: answer(c, k, part), at)
+        listed = await self._ask(lambda c, k: answer(c, k, part), at)
         token = ""
         if listed.next is not None:
             token = self.tokens.page_token(request, Page(at.position, at.day, listed.next))
@@ -73,16 +72,29 @@ class Reader:
     async def _instant(self, request: Any) -> tuple[Known, Page | None]:
         head = (await asyncio.to_thread(self.log.head)).position
         wanted, page = requested(request, head, self.tokens)
-        await self.progress.wait_for(wanted, _patience())
-        served = self.progress.position
+        await self.views.wait_for(wanted, _patience())
+        served = self.views.progress.position
         at = await asyncio.to_thread(known, request, page, served, self.log, self.now)
         # A time may be known up to a later position than the request's tokens asked for.
-        await self.progress.wait_for(at.position, _patience())
+        await self.views.wait_for(at.position, _patience())
         return at, page
 
-    def _ask(self, answer: Callable[[Connection, Known], Answer], at: Known) -> Answer:
-        with self.tables.connect() as connection:
-            return answer(connection, at)
+    async def _ask(self, answer: Callable[[Connection, Known], Answer], at: Known) -> Answer:
+        while True:
+            found = await asyncio.to_thread(self._answer, answer, at)
+            if found is not None:
+                return found[0]
+            # The tables were thrown away since they were waited for; they are being built again.
+            await self.views.wait_for(at.position, _patience())
+
+    def _answer(
+        self, answer: Callable[[Connection, Known], Answer], at: Known
+    ) -> tuple[Answer] | None:
+        """The answer, or None where the tables do not hold the position."""
+        with self.views.reading() as reading:
+            if reading.position < at.position:
+                return None
+            return (answer(reading.connection, at),)
 
     def _served(self, at: Known) -> Served:
         return {"position": at.position, "token": self.tokens.token(at.position)}

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ledger.log.errors import DamagedRecord, UnknownEventType
 from ledger.log.mapper import parse_record
 
 if TYPE_CHECKING:
-    from ledger.log.contract import LogReader
+    from ledger.event import Record
+    from ledger.log.contract import Head
 
 PAGE: Final = 5_000
 
 
-def faults(log: LogReader, on_page: Callable[[int], object] = lambda _: None) -> Iterator[str]:
+class Log(Protocol):
+    """What a check reads; see `ledger.log.contract.LogReader`."""
+
+    def head(self) -> Head: ...
+
+    def read(self, after_position: int, limit: int) -> list[Record]: ...
+
+
+def faults(log: Log, on_page: Callable[[int], object] = lambda _: None) -> Iterator[str]:
     """A sentence for each fault, in order of position, from the first event to the present head.
 
     Positions and stream versions have no gaps, recorded times never decrease, and payload and

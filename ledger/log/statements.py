@@ -22,7 +22,10 @@ ROWS_A_STATEMENT = 64
 def insert_rows(
     connection: sqlite3.Connection, table: str, rows: Sequence[tuple[Any, ...]]
 ) -> None:
-    """Insert rows, each with a value for every column, in ⌈rows / 64⌉ statements."""
+    """Insert rows, each with a value for every column, in ⌈rows / 64⌉ statements.
+
+    An error leaves some of the rows: the caller has to roll its transaction back.
+    """
     for chunk in chunks(rows):
         statement = _insert(table, len(chunk), len(chunk[0]))
         connection.execute(statement, tuple(chain.from_iterable(chunk)))
@@ -50,8 +53,10 @@ def chunks(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
 @lru_cache(maxsize=4 * ROWS_A_STATEMENT)
 def _insert(table: str, rows: int, columns: int) -> str:
     row = f"({','.join('?' * columns)})"
+    # OR FAIL: the default would keep a copy of each page that the statement changes, to undo it
+    # alone.
     # The table's name is one of ours.
-    return f"INSERT INTO {table} VALUES {','.join([row] * rows)}"  # noqa: S608
+    return f"INSERT OR FAIL INTO {table} VALUES {','.join([row] * rows)}"  # noqa: S608
 
 
 @lru_cache(maxsize=ROWS_A_STATEMENT)

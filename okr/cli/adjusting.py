@@ -67,7 +67,7 @@ def adjust(
     ] = [],  # noqa: B006
     on: options.On = None,
     reason: options.Reason = "",
-    category: options.CategoryName = 0,
+    category: options.CategoryName = None,
     request_id: options.RequestId = "",
     dry_run: options.DryRun = False,
     as_json: options.Json = False,

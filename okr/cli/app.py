@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -21,6 +22,10 @@ from okr.cli import (
     teams,
 )
 from okr.cli.typers import group
+
+PLAN = "The plan"
+PROGRESS = "While it runs"
+READ = "How it stands and what happened"
 
 app = group(
     """Keep OKRs in a ledger: every goal, every change of it, every check-in, for good.
@@ -46,21 +51,21 @@ app = group(
     **Exit codes:** 0 done, 1 refused, 2 wrong usage, 3 no answer.
     """
 )
-app.add_typer(cycles.app, name="cycle")
-app.add_typer(teams.app, name="team")
-app.add_typer(objectives.app, name="objective")
-app.add_typer(key_results.app, name="key-result")
-app.add_typer(check_ins.app, name="check-in")
-app.command("align")(aligning.align)
-app.command("unalign")(aligning.unalign)
-app.command("adjust")(adjusting.adjust)
-app.command("scorecard")(scores.scorecard)
-app.command("alignments")(scores.alignments)
-app.command("revisions")(history.revisions)
-app.command("adjustments")(history.adjustments)
-app.command("events")(history.events)
-app.command("status")(history.status)
-app.command("import")(importing.import_file)
+app.add_typer(cycles.app, name="cycle", rich_help_panel=PLAN)
+app.add_typer(teams.app, name="team", rich_help_panel=PLAN)
+app.add_typer(objectives.app, name="objective", rich_help_panel=PLAN)
+app.add_typer(key_results.app, name="key-result", rich_help_panel=PLAN)
+app.add_typer(check_ins.app, name="check-in", rich_help_panel=PROGRESS)
+app.command("align", rich_help_panel=PLAN)(aligning.align)
+app.command("unalign", rich_help_panel=PLAN)(aligning.unalign)
+app.command("adjust", rich_help_panel=PROGRESS)(adjusting.adjust)
+app.command("scorecard", rich_help_panel=READ)(scores.scorecard)
+app.command("alignments", rich_help_panel=READ)(scores.alignments)
+app.command("revisions", rich_help_panel=READ)(history.revisions)
+app.command("adjustments", rich_help_panel=READ)(history.adjustments)
+app.command("events", rich_help_panel=READ)(history.events)
+app.command("status", rich_help_panel=READ)(history.status)
+app.command("import", rich_help_panel=PROGRESS)(importing.import_file)
 
 
 @app.callback()
@@ -86,4 +91,6 @@ def settings(
 
 def main() -> None:
     """Run the command line."""
+    # gRPC's own remarks on standard error are for its developers.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     app()

@@ -60,7 +60,7 @@ def import_file(
         session.tell_problems(refused.file, refused.problems)
         raise typer.Exit(session.REFUSED) from refused
     if check:
-        session.console().print(f"{file}: fine, {len(quarter.steps)} steps to send")
+        session.show(f"{file}: fine, {len(quarter.steps)} steps to send")
         return
     with session.connected() as okr:
         try:
@@ -70,9 +70,11 @@ def import_file(
             raise typer.Exit(session.REFUSED) from refused
         except Refused as refused:
             _tell(refused, len(quarter.steps))
+            if refused.sent:
+                session.wait_for_reads(okr)
             raise typer.Exit(session.exit_code(refused.error)) from refused
         session.wait_for_reads(okr)
-    session.console().print(_table(summary))
+    session.show(_table(summary))
     if summary.changed:
         session.tell_problems(quarter.file, summary.changed)
         raise typer.Exit(session.REFUSED)
@@ -88,7 +90,9 @@ def _send(quarter: Quarter, okr: OkrClient) -> Summary:
         TextColumn("{task.fields[day]}", style="dim"),
     )
     console = session.console(stderr=True)
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
         task = progress.add_task(Path(quarter.file).name, total=len(quarter.steps), day="")
 
         def done(step: Step) -> None:
@@ -101,7 +105,7 @@ def _send(quarter: Quarter, okr: OkrClient) -> Summary:
 def _tell(refused: Refused, steps: int) -> None:
     session.tell_problems(refused.file, refused.problems())
     address = session.settings.get().address
-    session.console(stderr=True).print(failure.renderable(refused.error, address))
+    session.show(failure.renderable(refused.error, address), stderr=True)
     rest = f"{refused.sent} of {steps} steps are in the ledger; import the file again to go on."
     session.note(rest, "yellow", stderr=True)
 

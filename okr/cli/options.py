@@ -111,11 +111,10 @@ Reason = Annotated[
     typer.Option(rich_help_panel=WRITE, help="Why. Needed once the plan is committed."),
 ]
 CategoryName = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--category",
         metavar="CATEGORY",
-        show_default=False,
         parser=parsed(category),
         rich_help_panel=WRITE,
         help="Why, in a word: market-change, capacity, dependency, measurement-error, learning "

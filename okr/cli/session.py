@@ -73,7 +73,7 @@ def connected() -> Iterator[OkrClient]:
         try:
             yield okr
         except OkrError as error:
-            console(stderr=True).print(failure.renderable(error, said.address))
+            show(failure.renderable(error, said.address), stderr=True)
             raise typer.Exit(exit_code(error)) from error
 
 
@@ -97,7 +97,19 @@ def answer(message: Message, shown: RenderableType, *, as_json: bool) -> None:
         text = MessageToJson(message, ensure_ascii=False, always_print_fields_with_no_presence=True)
         typer.echo(text)
     else:
-        console().print(shown)
+        show(shown)
+
+
+def show(shown: RenderableType, *, stderr: bool = False) -> None:
+    """Print for people; into a pipe or file without the blanks that fill a table's last column."""
+    to = console(stderr=stderr)
+    if to.is_terminal:
+        to.print(shown)
+        return
+    with to.capture() as captured:
+        to.print(shown)
+    lines = (line.rstrip() for line in captured.get().splitlines())
+    typer.echo("\n".join(lines), err=stderr)
 
 
 def written(
@@ -131,7 +143,7 @@ def wait_for_reads(okr: OkrClient) -> None:
 
 def note(text: str, style: str, *, stderr: bool) -> None:
     """Print a remark beside an answer."""
-    console(stderr=stderr).print(Text(text, style=style))
+    show(Text(text, style=style), stderr=stderr)
 
 
 def tell_problems(file: str, problems: Iterable[Problem]) -> None:

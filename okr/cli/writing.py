@@ -35,7 +35,7 @@ def circumstances(
     *,
     on: date | None = None,
     reason: str = "",
-    category: int = 0,
+    category: int | None = None,
     etag: str = "",
     request_id: str = "",
     dry_run: bool = False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -25,11 +26,17 @@ class Assembly:
     def __init__(self, records: list[Record], problems: Problems) -> None:
         """Make the steps; `problems` holds what is known to be wrong, and takes the rest."""
         self._records = records
-        self._interpreter = Interpreter(self._of_kind("milestone"), problems)
-        self._check_ins = CheckIns(self._interpreter, self._of_kind("key_result"))
+        self._kinds: dict[str, list[Record]] = defaultdict(list)
+        self._key_results: dict[str, list[Record]] = defaultdict(list)
+        for record in records:
+            self._kinds[record.kind].append(record)
+            if record.kind == "key_result" and not record.text("adjustment"):
+                self._key_results[record.text("of")].append(record)
+        self._interpreter = Interpreter(self._kinds["milestone"], problems)
+        self._check_ins = CheckIns(self._interpreter, self._kinds["key_result"])
         self.problems = problems
         self.steps: list[Step] = []
-        cycles = self._of_kind("cycle")
+        cycles = self._kinds["cycle"]
         if len(cycles) != 1:
             line = cycles[1].line if cycles else 1
             self.problems.add(Problem(line, "", f"needs one cycle, and has {len(cycles)}"))
@@ -47,17 +54,10 @@ class Assembly:
             ("adjustment", self._adjustment),
             ("grade", self._grade),
         ):
-            for record in self._of_kind(kind):
+            for record in self._kinds[kind]:
                 if not record.text("adjustment"):
                     self._keep(make(record))
         self._interpreter.finish()
-
-    def _of_kind(self, kind: str, adjustment: str | None = None) -> list[Record]:
-        return [
-            record
-            for record in self._records
-            if record.kind == kind and adjustment in (None, record.text("adjustment"))
-        ]
 
     def _keep(self, step: Step) -> None:
         """Complete a step's request and check it by the API's own rules."""
@@ -69,27 +69,30 @@ class Assembly:
         self.problems.extend(step.problem(path, rule) for path, rule in violations(step.request))
 
     def _check_belonging(self) -> None:
-        objectives = {(r.text("id"), r.text("adjustment")) for r in self._of_kind("objective")}
-        for record in self._of_kind("key_result", adjustment=""):
-            if (record.text("of"), "") not in objectives:
-                lost = f"{record.text('of')} is no objective of this file's plan"
-                self.problems.add(problem(record, "of", lost))
-        adjustments = {record.text("id") for record in self._of_kind("adjustment")}
+        planned = {r.text("id") for r in self._kinds["objective"] if not r.text("adjustment")}
+        for of, key_results in self._key_results.items():
+            if of not in planned:
+                lost = f"{of} is no objective of this file's plan"
+                self.problems.extend(problem(record, "of", lost) for record in key_results)
+        adjustments = {record.text("id") for record in self._kinds["adjustment"]}
         for record in self._records:
-            if record.text("adjustment") and record.text("adjustment") not in adjustments:
-                lost = f"{record.text('adjustment')} is no adjustment of this file"
+            part_of = record.text("adjustment")
+            if part_of and part_of not in adjustments:
+                lost = f"{part_of} is no adjustment of this file"
                 self.problems.add(problem(record, "adjustment", lost))
 
     def _cycle(self, record: Record) -> Step:
         name = self._interpreter.own_name("cycles", record)
         columns = definitions.CYCLE
         definition = self._interpreter.definition(CycleDefinition(), record, columns)
-        self._interpreter.cycle = name
+        # A file whose cycle has no proper name is refused for that, not for all that belongs to it.
+        self._interpreter.cycle = name or "cycles/nameless"
         self._interpreter.zone = self._interpreter.value(_zone, record, "time_zone") or UTC
         first = self._interpreter.value(texts.day, record, "first_day")
         last = self._interpreter.value(texts.day, record, "last_day")
         if first and last:
-            self._interpreter.first_day, self._interpreter.last_day = first, last
+            self._interpreter.first_day = first
+            self._interpreter.last_day = max(first, last)
             if last < first:
                 self.problems.add(problem(record, "last_day", f"is before {first}"))
         self._interpreter.grace = timedelta(days=definition.grace_days)
@@ -104,8 +107,7 @@ class Assembly:
         return Step(name, request, (("", record),), _AT_THE_START, 1, provides=(name,), needs=needs)
 
     def _objective(self, record: Record) -> Step:
-        own = record.text("id")
-        key_results = [r for r in self._of_kind("key_result", "") if r.text("of") == own]
+        key_results = self._key_results[record.text("id")]
         made = new_objective(self._interpreter, record, key_results)
         return Step(
             key=made.provides[0],

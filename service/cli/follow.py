@@ -38,7 +38,10 @@ def follow(
             closing(open_log(settings.log_file, read_only=True)) as ledger,
             closing(Views(settings.database_url, ledger.identity())) as views,
         ):
-            follower = Follower(ledger, views)
+            # Nobody wakes this process, so it looks often: readers wait for what they wrote.
+            follower = Follower(
+                ledger, views, poll_seconds=LOOK_SECONDS, gather_seconds=LOOK_SECONDS
+            )
             _follow(follower, settings)
     raise typer.Exit(0 if follower.failure is None else 1)
 

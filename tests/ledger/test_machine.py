@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
+    invariant,
     precondition,
     rule,
     run_state_machine_as_test,
@@ -154,6 +154,15 @@ alignments = st.one_of(
     st.builds(lambda to, kind, rest: ask.unalign(to[0], to[1], kind, **rest), pairs, kinds, why),
     request(ask.unalign, nodes, nodes, kinds, with_=why),
 )
+moves: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
+    [
+        {"target": "1150"},
+        {"target": "1300"},
+        {"baseline": "1100"},
+        {"baseline": "1150"},
+        {"target_change_percent": "30"},
+    ]
+)
 bare_changes = st.one_of(
     request(ask.revise, key_results, about=sound),
     request(ask.drop, key_results),
@@ -203,6 +212,7 @@ class Ledger(RuleBasedStateMachine):
         super().__init__()
         self.scenario = Scenario("2026-06-25")
         self.day = date(2026, 6, 25)
+        self.changed: set[str] = set()
 
     @initialize(
         started=st.sampled_from(["2026-08-12", "2026-07-20", "2026-06-25"]),
@@ -247,6 +257,11 @@ class Ledger(RuleBasedStateMachine):
     def revise(self, change: Message) -> None:
         self._ask(change)
 
+    @rule(name=key_results, later=moves, earlier=moves)
+    def revise_below(self, name: str, later: dict[str, Any], earlier: dict[str, Any]) -> None:
+        self._ask(ask.revise(name, because=ask.WHY, **later))
+        self._ask(ask.revise(name, because=ask.WHY, on="2026-07-01", **earlier))
+
     @rule(change=alignments)
     def align(self, change: Message) -> None:
         self._ask(change)
@@ -260,26 +275,31 @@ class Ledger(RuleBasedStateMachine):
     def end(self, ending: Message) -> None:
         self._ask(ending)
 
-    def teardown(self) -> None:
+    @invariant()
+    def what_changed_keeps_the_rules(self) -> None:
         scenario = self.scenario
-        assert refolded(scenario) == scenario.states
-        for state in scenario.states.values():
+        for stream in sorted(self.changed):
+            state = scenario.states[stream]
+            assert refolded(scenario, stream) == state
             if isinstance(state, Objective):
                 for key_result in state.key_results.values():
                     definitions_hold(key_result, scenario.cycle(state.cycle).last_day)
-                check_ins_are_numbered(scenario, state.name)
-        graph_holds(scenario)
-        tree_holds(scenario)
-        for name in (n for n in scenario.states if n.startswith("objectives/")):
-            score = computed_score(scenario.view(), name, self.day)
-            assert score is not None
-            assert 0 <= score <= Decimal(1)
+                check_ins_are_numbered(scenario, stream)
+                score = computed_score(scenario.view(), stream, self.day)
+                assert score is not None
+                assert 0 <= score <= 1
+        if "alignment" in self.changed:
+            graph_holds(scenario)
+        if any(stream.startswith("teams/") for stream in self.changed):
+            tree_holds(scenario)
+        self.changed = set()
 
     def _ask(self, request: Message) -> None:
         first, second = self._decided(request), self._decided(request)
         assert first == second
         if isinstance(first, Decision):
             self.scenario.record(first)
+            self.changed |= {event.stream for event in first.events}
 
     def _decided(self, request: Message) -> Decision | tuple[type[Refusal], str]:
         try:
@@ -288,18 +308,18 @@ class Ledger(RuleBasedStateMachine):
             return type(refusal), str(refusal)
 
 
-def refolded(scenario: Scenario) -> dict[str, State]:
-    """The states that the recorded bytes make."""
-    states: dict[str, State] = {}
-    for record in scenario.records:
-        states[record.stream] = applied(
-            states.get(record.stream) or initial(record.stream),
-            record.stream,
+def refolded(scenario: Scenario, stream: str) -> State | None:
+    """The state that the recorded bytes of a stream make."""
+    state = initial(stream)
+    for record in scenario.view().records(stream):
+        state = applied(
+            state,
+            stream,
             FACTS[record.event_type].FromString(record.payload),
             EventMetadata.FromString(record.metadata),
             record.position,
         )
-    return states
+    return state
 
 
 def every_day(revisions: tuple[Revision, ...]) -> Iterator[date]:
@@ -380,9 +400,10 @@ def circular(above: dict[str, set[str]]) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # a failing one takes minutes to become short
 def test_any_requests_in_any_order_keep_the_rules() -> None:
     lawful = settings(
-        max_examples=100,
+        max_examples=80,
         stateful_step_count=50,
         deadline=None,
         suppress_health_check=list(HealthCheck),

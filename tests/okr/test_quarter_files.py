@@ -4,14 +4,17 @@ from pathlib import Path
 
 import pytest
 
+from okr.quarter import csv_file, json_file
 from okr.quarter.kinds import COLUMNS, KINDS
-from okr.quarter.reader import read
+from okr.quarter.reader import quarter, read
 from okr.quarter.record import FileRefused
 from okr.quarter.step import Step
 from okr.v1 import ledger_service_pb2 as api
 from okr.v1.values_pb2 import AlignmentKind, Category, Metric
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+PAGE = ROOT / "docs" / "how-to" / "import-a-quarter.md"
 
 CSV = """\
 kind,of,id,title,team,first_day,last_day,time_zone,baseline,target,on,value,source_time,note
@@ -296,8 +299,21 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         read(latin)
 
 
+def test_the_documentation_shows_one_quarter_in_both_forms() -> None:
+    page = PAGE.read_text("utf-8")
+    as_csv, as_json = (
+        page.partition(f"```{form}\n")[2].partition("```")[0] for form in ("csv", "json")
+    )
+
+    in_csv = quarter(csv_file.records(as_csv, "csv"), "csv").steps
+    in_json = quarter(json_file.records(as_json, "json"), "json").steps
+
+    assert len(in_csv) == 8
+    assert [step.request for step in in_csv] == [step.request for step in in_json]
+
+
 def test_the_documentation_names_every_kind_and_column() -> None:
-    page = (EXAMPLES.parent / "docs" / "how-to" / "import-a-quarter.md").read_text("utf-8")
+    page = PAGE.read_text("utf-8")
 
     missing = [name for name in (*KINDS, *COLUMNS) if f"`{name}`" not in page]
     assert not missing

@@ -1,8 +1,8 @@
 import pytest
 
-from tests.support.serving import LoopThread
+from tests.support.serving import LoopThread, shared_loop
 
 
 @pytest.fixture(scope="session")
 def loop() -> LoopThread:
-    return LoopThread()
+    return shared_loop()

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, TypeVar
 
 import grpc
@@ -41,6 +42,12 @@ class LoopThread:
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Runs a coroutine to its end, for at most 30 s."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
+
+
+@cache
+def shared_loop() -> LoopThread:
+    """The loop of this process's asyncio servers."""
+    return LoopThread()
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from rich.text import Text
 from okr.cli.show import marks
 from okr.errors import OkrError
 
-_NEXT: Final = {
+NEXT: Final = {
     "FIELD_INVALID": "Correct what is named above and send it again.",
     "FIELD_UNKNOWN": "The server is older than this program: update the server.",
     "RESOURCE_NOT_FOUND": "Look for the right name: okr cycle list, okr team list, "
@@ -34,10 +34,19 @@ _NEXT: Final = {
     "MEASURE_FIXED": "Add a new key result with the other measure and drop this one.",
     "CHECK_IN_RETRACTED": "Record a new check-in: a retraction is final.",
     "TRAJECTORY_MISFIT": "Give --trajectory together with the change, or --trajectory linear.",
+    "TEAM_TREE_CYCLE": "Choose another parent: okr team list shows the tree.",
+    "ALIGNMENT_CYCLES_DISJOINT": "Align to an objective of the same cycle, or of one around it.",
+    "ALIGNMENT_STATE": "okr alignments CYCLE lists what is aligned to what.",
     "NOTHING_TO_CHANGE": "It already is as asked.",
+    "APPROVAL_REQUIRED": "This cycle takes changes by approved adjustments only.",
+    "PAGE_TOKEN_INVALID": "List again from the first page.",
+    "TOKEN_FOREIGN": "The token is of another ledger: read again without it.",
     "TOKEN_LOST": "The ledger was restored from a backup: read again.",
     "POSITION_AHEAD": "okr status tells the last position.",
+    "INSTANT_OUT_OF_RANGE": "okr events tells the times of the first and the last event.",
     "PROJECTION_STOPPED": "Tell the operator: okr status shows where it stopped.",
+    "DEADLINE_PASSED": "Nothing was written: send it again, or wait longer with --timeout.",
+    "ANSWER_TOO_LARGE": "Ask for a smaller part: --team TEAM, or --limit.",
     "OVERLOADED": "Wait a moment and send the same again.",
     "CLOCK_BEHIND": "Tell the operator: the server's clock must be set.",
     "LOG_UNAVAILABLE": "Tell the operator: the server's disk may be full. Nothing was written.",
@@ -51,7 +60,8 @@ def renderable(error: OkrError, address: str) -> RenderableType:
     lines: list[RenderableType] = []
     if error.reason:
         lines.append(Text.assemble(("refused ", "bold red"), (error.reason, "red")))
-        lines.append(f"  {error.message}")
+        if not error.violations:
+            lines.append(f"  {error.message}")
     else:
         lines.append(Text.assemble(("no answer ", "bold red"), (error.code.name, "red")))
         lines.append(f"  {_plainly(error, address)}")
@@ -60,12 +70,16 @@ def renderable(error: OkrError, address: str) -> RenderableType:
         named.add_row(violation.field, violation.description)
     if error.violations:
         lines.append(marks.indented(named))
-    facts = ", ".join(f"{key} {value}" for key, value in error.metadata.items())
-    if facts and not error.violations:
+    facts = ", ".join(
+        f"{key} {value}"
+        for key, value in sorted(error.metadata.items())
+        if value not in error.message
+    )
+    if facts:
         lines.append(Text(f"  {facts}", style="dim"))
     if error.retry_after is not None:
         lines.append(f"  Try again in {error.retry_after:g} s.")
-    if hint := _NEXT.get(error.reason):
+    if hint := NEXT.get(error.reason):
         lines.append(Text(f"  → {hint}", style="cyan"))
     if error.code is grpc.StatusCode.DEADLINE_EXCEEDED and error.request_id:
         again = f"  → It may have been written. Repeat it with --request-id {error.request_id}"

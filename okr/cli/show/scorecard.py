@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich.console import Group, RenderableType
+from rich.console import (
+    Console,
+    ConsoleOptions,
+    Group,
+    JustifyMethod,
+    RenderableType,
+    RenderResult,
+)
 from rich.table import Table
 from rich.text import Text
 
 from okr import names
 from okr.cli.show import marks
 from okr.cli.show.measures import expected, goal, value
-from okr.v1.resources_pb2 import Band, KeyResultScore, ObjectiveScore, Scorecard, TeamScore
+from okr.v1.resources_pb2 import (
+    Band,
+    ChildScore,
+    KeyResultScore,
+    ObjectiveScore,
+    Scorecard,
+    TeamScore,
+)
 from okr.v1.score_service_pb2 import GetScorecardResponse
 from okr.v1.values_pb2 import Commitment, CycleState, KeyResultState, ObjectiveState
 
@@ -27,9 +41,9 @@ def renderable(answer: GetScorecardResponse) -> RenderableType:
 
 def key_result(line: KeyResultScore) -> RenderableType:
     """One key result's line, as a table of its own."""
-    table = _key_result_table()
-    _add_key_result(table, line)
-    return table
+    lines = Lines()
+    lines.add(_cells(line), dropped=_is_dropped(line))
+    return lines
 
 
 def _head(card: Scorecard, position: int) -> Iterator[RenderableType]:
@@ -103,45 +117,67 @@ def _objective(line: ObjectiveScore) -> Iterator[RenderableType]:
         f"  as judged {marks.score(line.as_judged_score)}  ",
         marks.status(line.status),
     )
-    table = _key_result_table()
+    lines = Lines()
     for key_result in line.key_results:
-        _add_key_result(table, key_result)
+        lines.add(_cells(key_result), dropped=_is_dropped(key_result))
     for child in line.children:
-        band = Band.BAND_UNSPECIFIED
-        table.add_row(
-            f"↳ {names.short(child.name)}",
-            "contributes",
-            "",
-            "",
-            marks.bar(child.score, band),
-            marks.score(child.score),
-            "",
-            marks.percent(child.weight_share),
-            "",
-        )
-    yield marks.indented(table)
+        lines.add(_child_cells(child))
+    yield marks.indented(lines)
 
 
-def _key_result_table() -> Table:
-    right = ("value", "expected", "weight")
-    return marks.table(
-        "key result", "goal", "value", "expected", "", "score", "original", "weight", "status",
-        right=right,
-    )  # fmt: skip
+class Lines:
+    """Key results' lines as a table that leaves columns out where the terminal is narrow."""
+
+    _COLUMNS = ("goal", "value", "expected", "", "score", "original", "weight", "status")
+    _RIGHT = ("value", "expected", "weight")
+    # The columns to leave out below a width, in the order of what is missed least.
+    _NARROW = ((118, "weight"), (108, "original"), (98, "expected"), (88, "goal"))
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[dict[str, RenderableType], bool]] = []
+
+    def add(self, cells: dict[str, RenderableType], *, dropped: bool = False) -> None:
+        """Add a line; `cells` by column, the title under "key result"."""
+        self._rows.append((cells, dropped))
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        too_much = {name for width, name in self._NARROW if options.max_width < width}
+        columns = [name for name in self._COLUMNS if name not in too_much]
+        table = marks.table("key result")
+        for name in columns:
+            justify: JustifyMethod = "right" if name in self._RIGHT else "left"
+            table.add_column(name, justify=justify, no_wrap=name != "goal")
+        for cells, dropped in self._rows:
+            shown = [cells.get(name, "") for name in ("key result", *columns)]
+            table.add_row(*shown, style="dim strike" if dropped else None)
+        yield table
 
 
-def _add_key_result(table: Table, line: KeyResultScore) -> None:
+def _cells(line: KeyResultScore) -> dict[str, RenderableType]:
     definition = line.key_result.definition
-    dropped = line.key_result.state == KeyResultState.KEY_RESULT_STATE_DROPPED
-    table.add_row(
-        definition.title,
-        goal(definition),
-        value(line),
-        expected(line),
-        marks.bar(line.score, line.band),
-        marks.banded(line.score, line.band),
-        marks.score(line.original_score),
-        marks.percent(line.weight_share),
-        Text("dropped", style="dim") if dropped else marks.status(line.status),
-        style="dim strike" if dropped else None,
-    )
+    dropped = Text("dropped", style="dim")
+    return {
+        "key result": definition.title,
+        "goal": goal(definition),
+        "value": value(line),
+        "expected": expected(line),
+        "": marks.bar(line.score, line.band),
+        "score": marks.banded(line.score, line.band),
+        "original": marks.score(line.original_score),
+        "weight": marks.percent(line.weight_share),
+        "status": dropped if _is_dropped(line) else marks.status(line.status),
+    }
+
+
+def _child_cells(child: ChildScore) -> dict[str, RenderableType]:
+    return {
+        "key result": f"↳ {names.short(child.name)}",
+        "goal": "contributes",
+        "": marks.bar(child.score, Band.BAND_UNSPECIFIED),
+        "score": marks.score(child.score),
+        "weight": marks.percent(child.weight_share),
+    }
+
+
+def _is_dropped(line: KeyResultScore) -> bool:
+    return line.key_result.state == KeyResultState.KEY_RESULT_STATE_DROPPED

@@ -1,0 +1,336 @@
+"""The command line against the real service, which runs as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from examples.stage import free_address, serving
+from okr.cli import app
+
+pytestmark = pytest.mark.system
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = Path(__file__).parent / "golden"
+MARKETING = str(ROOT / "examples" / "marketing-sales-2026q3.json")
+IPFS = str(ROOT / "examples" / "ipfs-cluster-2019q2.csv")
+
+WHY = ("--reason", "r", "--category", "other")
+
+Okr = Callable[..., Result]
+
+
+def command_line(address: str) -> Okr:
+    def okr(*arguments: str) -> Result:
+        environment = {"OKR_ADDRESS": address, "COLUMNS": "130", "OKR_ACTOR": "people/p-1"}
+        return CliRunner().invoke(app, arguments, env=environment, catch_exceptions=False)
+
+    return okr
+
+
+@pytest.fixture(scope="module")
+def okr(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Okr]:
+    """The command line of a service that holds both example quarters."""
+    folder = tmp_path_factory.mktemp("ledger")
+    address = free_address()
+    with serving(address, f"sqlite:///{folder / 'okr.db'}", folder / "server.log"):
+        run = command_line(address)
+        assert run("import", MARKETING).exit_code == 0
+        assert run("import", IPFS).exit_code == 0
+        yield run
+
+
+def told(result: Result) -> str:
+    return re.sub(r"\s+", " ", result.output)
+
+
+def same_as_golden(name: str, output: str) -> None:
+    """Compare with a stored output; times of recording and the head's position may differ.
+
+    `OKR_WRITE_GOLDEN=1 pytest …` stores what is shown now; read the difference before keeping it.
+    """
+    shown = re.sub(r"recorded [-0-9]+ [:0-9]+Z", "recorded TIME", output)
+    shown = re.sub(r"known at @[0-9]+", "known at @HEAD", shown)
+    golden = GOLDEN / f"{name}.txt"
+    if os.environ.get("OKR_WRITE_GOLDEN"):
+        golden.write_text(shown, "utf-8")
+    assert shown == golden.read_text("utf-8"), f"differs from {golden}"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("scorecard", ("scorecard", "2026-q3")),
+        ("scorecard-day-before", ("scorecard", "2026-q3", "--as-of", "2026-08-09")),
+        (
+            "scorecard-known-before",
+            ("scorecard", "2026-q3", "--team", "marketing", "--as-of", "@97"),
+        ),
+        ("adjustments", ("adjustments", "2026-q3")),
+        ("revisions", ("revisions", "leads/qualified")),
+        ("alignments", ("alignments", "2026-q3")),
+        ("check-ins", ("check-in", "list", "brand/followers")),
+        ("objective", ("objective", "show", "brand")),
+        ("ipfs-mid-quarter", ("scorecard", "ipfs-cluster-2019-q2", "--as-of", "2019-05-15")),
+    ],
+)
+def test_what_is_shown(okr: Okr, name: str, arguments: tuple[str, ...]) -> None:
+    result = okr(*arguments)
+
+    assert result.exit_code == 0
+    same_as_golden(name, result.stdout)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("scorecard", "2026-q3"),
+        ("revisions", "leads/qualified"),
+        ("adjustments", "2026-q3"),
+        ("alignments", "2026-q3"),
+        ("events", "--limit", "5"),
+        ("cycle", "show", "2026-q3"),
+        ("cycle", "list"),
+        ("team", "list"),
+        ("objective", "show", "brand"),
+        ("objective", "list", "2026-q3", "--team", "marketing"),
+        ("key-result", "show", "brand/site"),
+        ("check-in", "list", "brand/site"),
+    ],
+)
+@pytest.mark.parametrize("as_of", [(), ("--as-of", "2026-08-09"), ("--as-of", "@97")])
+def test_every_read_has_json_and_as_of(
+    okr: Okr, arguments: tuple[str, ...], as_of: tuple[str, ...]
+) -> None:
+    result = okr(*arguments, *as_of, "--json")
+
+    assert result.exit_code == 0, result.output
+    answer = json.loads(result.stdout)
+    if "@97" in as_of:
+        assert answer["position"] == "97"
+
+
+def test_hungarian_text_comes_back_as_it_went_in(okr: Okr) -> None:
+    shown = okr("objective", "show", "brand")
+    as_json = json.loads(okr("objective", "show", "brand", "--json").stdout)
+
+    title = "Márkaismertség növelése a célpiacon"
+    assert title in shown.stdout
+    assert as_json["objective"]["definition"]["title"] == title
+    assert title in okr("objective", "show", "brand", "--json").stdout
+
+
+def test_the_published_roll_ups_are_reproduced(okr: Okr) -> None:
+    def score(*as_of: str) -> str:
+        answer = okr("scorecard", "ipfs-cluster-2019-q2", "--json", *as_of)
+        return str(json.loads(answer.stdout)["scorecard"]["score"])
+
+    assert score("--as-of", "2019-05-15").startswith("0.344")
+    assert score().startswith("0.357")
+
+
+def test_to_import_again_adds_nothing(okr: Okr) -> None:
+    before = json.loads(okr("status", "--json").stdout)["headPosition"]
+    result = okr("import", MARKETING)
+
+    assert result.exit_code == 0
+    assert re.search(r"together +0 +180", result.stdout)
+    assert json.loads(okr("status", "--json").stdout)["headPosition"] == before
+
+
+def test_a_line_that_changed_is_told_and_the_rest_goes_in(okr: Okr, tmp_path: Path) -> None:
+    text = Path(MARKETING).read_text("utf-8")
+    line = text[: text.index('"value": 12455')].count("\n") + 1
+    changed = tmp_path / "changed.json"
+    changed.write_text(text.replace('"value": 12455', '"value": 12456'), "utf-8")
+
+    result = okr("import", str(changed))
+
+    assert result.exit_code == 1
+    assert f"changed.json:{line}: objectives[1].key_results[0].check_ins[0]: differs" in told(
+        result
+    )
+    assert "12 455" in okr("check-in", "list", "brand/followers").stdout.replace("\u202f", " ")
+
+
+def test_an_objective_is_imported_with_its_key_results_or_not_at_all(
+    okr: Okr, tmp_path: Path
+) -> None:
+    rows = [
+        "kind,of,id,title,team,first_day,last_day,metric,baseline,target,commit,stretch,on,value",
+        "cycle,,q1,Q1,,2026-01-01,2026-03-31,,,,,,,",
+        "objective,,whole,Whole,marketing,,,,,,,,,",
+        "key_result,whole,a,A,,,,,0,10,,,,",
+        "objective,,torn,Torn,marketing,,,,,,,,,",
+        "key_result,torn,b,B,,,,,0,10,,,,",
+        "key_result,torn,c,C,,,,zones,0,10,50,100,,",
+        "plan,,,,,,,,,,,,,",
+        "check_in,torn/b,,,,,,,,,,,2026-01-05,3",
+    ]
+    file = tmp_path / "q1.csv"
+    file.write_text("\n".join(rows), "utf-8")
+
+    refused = okr("import", str(file))
+
+    assert refused.exit_code == 1
+    assert "q1.csv:7: target:" in told(refused)
+    assert "2 of 5 steps are in the ledger" in told(refused)
+    assert okr("objective", "show", "whole").exit_code == 0
+    assert okr("objective", "show", "torn").exit_code == 1
+
+    file.write_text("\n".join(rows).replace("zones,0,10,50", "zones,0,60,50"), "utf-8")
+    repaired = okr("import", str(file))
+
+    assert repaired.exit_code == 0, repaired.output
+    assert re.search(r"together +3 +2", repaired.stdout)
+
+
+def test_what_the_file_needs_must_be_there(okr: Okr, tmp_path: Path) -> None:
+    file = tmp_path / "q.csv"
+    file.write_text(
+        "kind,id,title,team,first_day,last_day\n"
+        "cycle,q0,Q0,,2025-10-01,2025-12-31\n"
+        "objective,lonely,Lonely,nobodies,,\n",
+        "utf-8",
+    )
+
+    result = okr("import", str(file))
+
+    assert result.exit_code == 1
+    assert "q.csv:3: team: teams/nobodies is neither in this file nor in the ledger" in told(result)
+    assert okr("cycle", "show", "q0").exit_code == 1, "nothing was sent"
+
+
+def test_a_file_that_is_wrong_is_not_sent(okr: Okr, tmp_path: Path) -> None:
+    file = tmp_path / "q.json"
+    file.write_text('{"cycle": {"id": "Q", "title": 1}, "plan": {"on": "soon"}}', "utf-8")
+
+    for arguments in (("import", str(file)), ("import", "--check", str(file))):
+        result = okr(*arguments)
+        assert result.exit_code == 1
+        assert len(result.stderr.strip().split("\n")) == 4, result.stderr
+
+
+def test_a_quarter_by_hand(okr: Okr) -> None:
+    def do(*arguments: str) -> str:
+        result = okr(*arguments)
+        assert result.exit_code == 0, result.output
+        return told(result)
+
+    do("team", "create", "--id", "support", "--parent", "company", "Ügyfélszolgálat")
+    do("cycle", "create", "--id", "h2", "H2 [b]", "2026-07-01", "2026-12-31")
+    do("objective", "create", "--id", "help", "h2", "support", "Gyors segítség")
+    do("key-result", "add", "help", "Kérdések", "--id", "asked", "--target", "100")
+    do("key-result", "add", "help", "Válaszok", "--id", "answered", "--target", "50")
+    do(
+        "key-result", "add", "help", "Tudástár", "--id", "base", "--metric", "milestones",
+        "--milestone", "plan=Terv", "--milestone", "live=Élesítés",
+    )  # fmt: skip
+    assert "H2 [b] h2" in do("cycle", "commit", "h2"), "brackets are text"
+    assert "0.30" in do("check-in", "record", "help/asked", "30", "--on", "2026-08-03")
+    assert "1 of 2" in do("check-in", "record", "help/base", "plan", "--on", "2026-08-03")
+    assert "pending" in do("check-in", "record", "help/base", "not measured")
+    do("check-in", "retract", "help/base/2", "--reason", "Mégis mértük")
+    corrected = do("check-in", "correct", "help/asked/1", "25", "--reason", "Elírás")
+    assert "0.25" in corrected, "its day stayed"
+    do(
+        "key-result", "revise", "help/asked", "--target", "50",
+        "--reason", "Kevesebb ember", "--category", "capacity",
+    )  # fmt: skip
+    before = json.loads(okr("status", "--json").stdout)["headPosition"]
+    adjust = (
+        "adjust", "h2", "--title", "Kevesebb, de jobb", "--reason", "Tanultunk",
+        "--category", "learning", "--target", "help/asked=40", "--drop", "help/answered",
+        "--add", "help/nps=title=NPS; baseline=20; target=40",
+    )  # fmt: skip
+    assert "nothing was written" in do(*adjust, "--dry-run")
+    assert json.loads(okr("status", "--json").stdout)["headPosition"] == before
+    assert "target 50 → 40" in do(*adjust)
+    assert "0.62" in do("key-result", "show", "help/asked"), "read after the write"
+    do("objective", "create", "--id", "all", "h2", "company", "Minden", *WHY)
+    do("align", "--contributes", "help", "all", *WHY)
+    assert "help contributes → all" in do("alignments", "h2")
+    assert "graded" in do(
+        "objective", "grade", "help", "--score", "0.6", "--reason", "Megbeszéltük"
+    )
+
+
+def test_an_adjustment_from_a_file(okr: Okr, tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+    wrong = {"id": "a1", "title": "A", "changes": [{"drop": "brand"}]}
+    file.write_text(json.dumps(wrong, indent=1), "utf-8")
+
+    refused = okr("adjust", "2026-q3", "--file", str(file))
+
+    assert refused.exit_code == 1
+    assert "a.json:6: changes[0].drop: 'brand': a key result is written" in told(refused)
+    assert "a.json:1: reason: is missing" in told(refused)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("key-result", "drop", "growth/revenue", *WHY), "OBJECTIVE_STATE"),
+        (("cycle", "commit", "2026-q3"), "CYCLE_STATE"),
+        (("cycle", "show", "none"), "→ Look for the right name"),
+        (("scorecard", "2026-q3", "--as-of", "@99999"), "POSITION_AHEAD"),
+        (("team", "create", "--id", "sales", "Sales"), "ids are never used again"),
+        (("cycle", "create", "x" * 201, "2026-01-01", "2026-01-31"), "definition.title"),
+    ],
+)
+def test_what_is_refused_says_why_and_what_next(
+    okr: Okr, arguments: tuple[str, ...], said: str
+) -> None:
+    result = okr(*arguments)
+
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert said in re.sub(r"\s+", " ", result.stderr)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("scorecard",), "Missing argument"),
+        (("scorecard", "Q3"), "lower-case letters"),
+        (("scorecard", "2026-q3", "--as-of", "soon"), "2026-08-10T18:00"),
+        (("check-in", "record", "brand/followers", "1e5"), "no decimal number"),
+        (
+            ("check-in", "record", "brand/followers", "1", "--confidence", "11"),
+            "less than or equal to 10",
+        ),
+        (("key-result", "add", "brand", "T", "--target", "+x %"), "no decimal number"),
+        (("key-result", "add", "brand", "T", "--milestone", "x"), "brief=Brief accepted"),
+        (("adjust", "2026-q3", "--title", "T"), "at least one change"),
+        (("adjust", "2026-q3", "--add", "brand/x=colour=red"), "no 'colour'"),
+        (("objective", "abandon", "brand", "--category", "weather"), "MARKET_CHANGE"),
+        (("import", "nowhere.csv"), "does not exist"),
+    ],
+)
+def test_wrong_usage_is_told_before_anything_is_sent(
+    okr: Okr, arguments: tuple[str, ...], said: str
+) -> None:
+    result = okr(*arguments)
+
+    assert result.exit_code == 2
+    assert said in re.sub(r"[\s│]+", " ", result.stderr)
+
+
+def test_nobody_there() -> None:
+    result = command_line("127.0.0.1:1")("cycle", "list")
+
+    assert result.exit_code == 3
+    assert "Nothing answers at 127.0.0.1:1" in told(result)
+
+
+def test_help_teaches() -> None:
+    result = command_line("127.0.0.1:1")("--help")
+
+    assert result.exit_code == 0
+    assert "okr check-in record brand/followers" in told(result)

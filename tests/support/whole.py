@@ -1,0 +1,102 @@
+"""The whole service in this process, asked over a real channel: what a caller would notice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import grpc
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.descriptor_pool import Default
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from okr.v1.operations_service_pb2 import GetStatusRequest
+from server import SERVICES, running
+from service.settings import Settings
+from tests.support.serving import LoopThread, Refused, refused
+
+TIMEOUT_SECONDS: Final = 20.0
+Metadata = Sequence[tuple[str, str]]
+
+
+def methods(service: str) -> dict[str, MethodDescriptor]:
+    """The methods of a service by the full name of the request that each one takes."""
+    found = Default().FindServiceByName(service).methods
+    return {method.input_type.full_name: method for method in found}
+
+
+METHODS: Final = {name: method for service in SERVICES for name, method in methods(service).items()}
+"""Every method of the API by the full name of its request: no two take the same."""
+
+
+def request_types(service: str) -> dict[str, type[Message]]:
+    """The requests of a service's methods by the methods' names."""
+    return {m.name: GetMessageClass(m.input_type) for m in methods(service).values()}
+
+
+def path_of(request: Message) -> str:
+    """The path of the method that takes a request: "/okr.v1.LedgerService/Align"."""
+    method = METHODS[request.DESCRIPTOR.full_name]
+    return f"/{method.containing_service.full_name}/{method.name}"
+
+
+class Caller:
+    """Somebody with a channel to the service."""
+
+    def __init__(self, channel: grpc.Channel) -> None:
+        self.channel = channel
+
+    def ask(
+        self, request: Message, metadata: Metadata = (), timeout: float = TIMEOUT_SECONDS
+    ) -> Any:
+        """The answer of the only method that takes the request."""
+        answer = GetMessageClass(METHODS[request.DESCRIPTOR.full_name].output_type)
+        return answer.FromString(self.send(request, metadata, timeout))
+
+    def send(
+        self, request: Message, metadata: Metadata = (), timeout: float = TIMEOUT_SECONDS
+    ) -> bytes:
+        """The answer's bytes, as they came."""
+        return self.post(path_of(request), request.SerializeToString(), metadata, timeout)
+
+    def post(
+        self,
+        path: str,
+        raw: bytes,
+        metadata: Metadata = (),
+        timeout: float = TIMEOUT_SECONDS,
+    ) -> bytes:
+        """Bytes for bytes: also what no message class would write."""
+        answer: bytes = self.channel.unary_unary(path)(raw, timeout=timeout, metadata=metadata)
+        return answer
+
+    def all_of(self, *requests: Message) -> list[Any]:
+        """The answers of several requests, one after the other."""
+        return [self.ask(request) for request in requests]
+
+    def refused(
+        self, request: Message, metadata: Metadata = (), timeout: float = TIMEOUT_SECONDS
+    ) -> Refused:
+        """What the service says to a request that it has to refuse."""
+        return refused(lambda: self.ask(request, metadata, timeout))
+
+    def head(self) -> int:
+        """The position of the ledger's last event."""
+        position: int = self.ask(GetStatusRequest()).head_position
+        return position
+
+
+@contextmanager
+def whole_service(loop: LoopThread, folder: Path, **settings: Any) -> Iterator[Caller]:
+    """The service on a free port, with its ledger in the folder, and a caller of it."""
+    chosen = {"listen": "127.0.0.1:0", "drain_seconds": 5.0, **settings}
+    service = running(Settings(database_url=f"sqlite:///{folder / 'okr-ledger.db'}", **chosen))
+    address = loop.run(service.__aenter__())
+    try:
+        with grpc.insecure_channel(address) as channel:
+            yield Caller(channel)
+    finally:
+        loop.run(service.__aexit__(None, None, None))

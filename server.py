@@ -21,6 +21,7 @@ from okr.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_server
 from okr.v1.ledger_service_pb2_grpc import add_LedgerServiceServicer_to_server
 from okr.v1.operations_service_pb2_grpc import add_OperationsServiceServicer_to_server
 from okr.v1.score_service_pb2_grpc import add_ScoreServiceServicer_to_server
+from projections.errors import ProjectionStopped
 from projections.follower import Follower
 from projections.reading import Reader
 from projections.rpc import AuditRpc, ScoreRpc
@@ -30,7 +31,7 @@ from service.cli.options import DatabaseUrl, LogFormatOption, LogLevelOption
 from service.cli.output import failures_told
 from service.exchange import Gate
 from service.following import running_beside
-from service.listening import Listener
+from service.listening import WHOLE_SERVER, Listener
 from service.logging import logs
 from service.rpc.operations import VERSION, OperationsRpc, Progress
 from service.settings import Follower as FollowerPlace
@@ -38,12 +39,8 @@ from service.settings import Settings
 
 log = structlog.get_logger()
 
-SERVICES: Final = (
-    "okr.v1.LedgerService",
-    "okr.v1.ScoreService",
-    "okr.v1.AuditService",
-    "okr.v1.OperationsService",
-)
+WRITES: Final = ("okr.v1.LedgerService", "okr.v1.OperationsService")
+READS: Final = ("okr.v1.ScoreService", "okr.v1.AuditService")
 
 
 @asynccontextmanager
@@ -64,7 +61,8 @@ async def running(settings: Settings) -> AsyncIterator[str]:
 
         views = Views(settings.database_url, identity)
         stack.callback(views.close)
-        views.prepare(ledger.head().position)
+        head = ledger.head().position
+        views.prepare(head)
         follower = Follower(ledger, views)
         in_process = settings.follower == "in_process"
         stack.enter_context(
@@ -99,11 +97,29 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         add_OperationsServiceServicer_to_server(
             OperationsRpc(ledger, lane.counts, progress), listener.server
         )
-        address = await listener.start(settings.listen, SERVICES, reflected=settings.reflection)
+        address = await listener.start(
+            settings.listen, WRITES + READS, reflected=settings.reflection
+        )
+        await listener.ready(WRITES)
+        catching_up = asyncio.create_task(_ready_to_read(listener, views, head))
         try:
             yield address
         finally:
+            catching_up.cancel()
             await listener.drain(settings.drain_seconds)
+
+
+async def _ready_to_read(listener: Listener, views: Views, head: int) -> None:
+    """Says that reads serve once they know what the ledger held when the server started.
+
+    Tables that are made anew would answer from the past until then.
+    """
+    try:
+        await views.wait_for(head, None)
+    except ProjectionStopped:
+        # The follower has said so, and why; the server goes on without reads.
+        return
+    await listener.ready((*READS, WHOLE_SERVER))
 
 
 async def run(settings: Settings) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,4 +32,10 @@ class Context:
 
     def today(self, time_zone: str) -> date:
         """The calendar day of `now_us` in an IANA time zone."""
-        return instant(self.now_us).astimezone(ZoneInfo(time_zone)).date()
+        return _day(self.now_us, time_zone)
+
+
+# All commands of a batch share their time.
+@lru_cache(maxsize=64)
+def _day(microseconds: int, time_zone: str) -> date:
+    return instant(microseconds).astimezone(ZoneInfo(time_zone)).date()

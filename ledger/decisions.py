@@ -37,7 +37,7 @@ from ledger.values import ALWAYS, blank, date_message, day, moment, new_name, pl
 from ledger.view import View
 from okr.v1 import ledger_service_pb2 as api
 from okr.v1.event_record_pb2 import EventMetadata
-from okr.v1.values_pb2 import AlignmentKind, CycleState
+from okr.v1.values_pb2 import AlignmentKind, Category, CycleState
 
 Events = list[NewEvent]
 
@@ -473,17 +473,15 @@ def _decided(events: Events, request: Any, context: Context, effective: date) ->
 def _metadata(
     request: Any, context: Context, effective: date, *, adjustment: str = ""
 ) -> EventMetadata:
-    fields = request.DESCRIPTOR.fields_by_name
     metadata = EventMetadata(request_id=context.request_id, adjustment=adjustment)
     metadata.actor.plain = context.actor
     if context.on_behalf_of:
         metadata.on_behalf_of.plain = context.on_behalf_of
     if effective != ALWAYS:
         metadata.effective_date.CopyFrom(date_message(effective))
-    if "reason" in fields and not blank(request.reason):
-        metadata.reason.plain = plain(request.reason)
-    if "category" in fields:
-        metadata.category = request.category
+    if not blank(reason := getattr(request, "reason", "")):
+        metadata.reason.plain = plain(reason)
+    metadata.category = getattr(request, "category", Category.CATEGORY_UNSPECIFIED)
     if request.HasField("source_time"):
         metadata.source_time.CopyFrom(moment(request.source_time, "source_time"))
     return metadata

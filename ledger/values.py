@@ -16,8 +16,6 @@ from okr.v1.values_pb2 import PersonalText
 
 ALWAYS = date.min
 """The effective date of a fact that holds from the beginning, recorded as an absent date."""
-
-
 NANOS = 1_000_000_000
 """Nanoseconds of a second."""
 

@@ -18,6 +18,8 @@ from service.interceptors import CallInterceptor
 from service.rpc.health import Health
 
 UNIX: Final = "unix:"
+WHOLE_SERVER: Final = ""
+"""What health calls the server itself."""
 
 OPTIONS: Final = (
     # By default a second server on the same port would share it in silence.
@@ -51,7 +53,7 @@ class Listener:
         add_HealthServicer_to_server(self._health, self.server)
 
     async def start(self, address: str, services: Iterable[str], *, reflected: bool) -> str:
-        """Listens, and says SERVING for the services; returns the address with its port.
+        """Listens; returns the address with its port. Nothing is said to be serving yet.
 
         Raises:
             AddressTaken: another server listens there, or the address is not this machine's.
@@ -65,8 +67,11 @@ class Listener:
             reflection.enable_server_reflection(shown, self.server)
         bound = self._bind(address)
         await self.server.start()
-        await self._health.serve(names)
         return bound
+
+    async def ready(self, services: Iterable[str]) -> None:
+        """Says SERVING for these."""
+        await self._health.serve(services)
 
     async def drain(self, seconds: float) -> None:
         """Says NOT_SERVING, takes no new calls and gives the running ones so long to end."""

@@ -106,6 +106,9 @@ def _tell(refused: Refused, steps: int) -> None:
     session.tell_problems(refused.file, refused.problems())
     address = session.settings.get().address
     session.show(failure.renderable(refused.error, address), stderr=True)
+    if refused.error.reason == "RESOURCE_EXISTS":
+        other = "Is it there from an earlier import by another --actor? Import as the same one."
+        session.note(other, "yellow", stderr=True)
     rest = f"{refused.sent} of {steps} steps are in the ledger; import the file again to go on."
     session.note(rest, "yellow", stderr=True)
 

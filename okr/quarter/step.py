@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeAlias
 from uuid import UUID, uuid5
@@ -99,7 +99,7 @@ class Quarter:
 
     file: str
     steps: tuple[Step, ...]
-    outside: tuple[Need, ...] = field(default=())
+    outside: tuple[Need, ...] = ()
 
 
 def request_id(key: str) -> str:

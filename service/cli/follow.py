@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from contextlib import closing
 from threading import Event
+from typing import Final
 
 import structlog
 import typer
@@ -16,6 +17,9 @@ from service.cli.options import DatabaseUrl, LogFormatOption, LogLevelOption
 from service.cli.output import failures_told
 from service.logging import logs
 from service.settings import Settings
+
+LOOK_SECONDS: Final = 0.02
+"""How often the log is looked at."""
 
 
 def follow(

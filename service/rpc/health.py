@@ -31,8 +31,9 @@ class Health(HealthServicer):
         self._draining = False
 
     async def serve(self, services: Iterable[str]) -> None:
-        """Says from now on that the server and these services serve."""
-        await self._set(dict.fromkeys(["", *services], SERVING))
+        """Says from now on that these serve; does nothing once the server drains."""
+        if not self._draining:
+            await self._set(dict.fromkeys(services, SERVING))
 
     async def drain(self) -> None:
         """Says for good that nothing serves, and ends the watches once they have said so."""

@@ -157,45 +157,46 @@ TAKEN_ID: Final = (
     ),
 )
 
-UNREASONED: Final = tuple(
-    refused(name, request, "REASON_REQUIRED", missing=needed, resource=of)
-    for name, request, needed, of in (
-        ("neither", revise(target="1500"), "reason,category", Q3),
-        ("category", revise(target="1500", reason=WHY), "category", Q3),
-        ("reason", revise(target="1500", category="CATEGORY_LEARNING"), "reason", Q3),
-        (
-            "only white space",
-            revise(target="1500", reason=" \n ", category="CATEGORY_OTHER"),
-            "reason",
-            Q3,
-        ),
-        ("an addition", add("x", target="1"), "reason,category", Q3),
-        ("a new objective", objective("x"), "reason,category", Q3),
-        ("a drop", drop(), "reason,category", Q3),
-        ("an alignment", align("objectives/measures", REVENUE), "reason,category", Q3),
-        ("an unalignment", unalign(AWARENESS, REVENUE), "reason,category", Q3),
-        ("an objective's change", update_objective(title="Else"), "reason,category", Q3),
-        ("the cycle's change", update_cycle(title="Else"), "reason,category", Q3),
-        (
-            "an abandoned draft",
-            abandon("objectives/planned"),
-            "reason",
-            "objectives/planned",
-        ),
-        (
-            "an override",
-            grade(override_score="0.5", on="2024-09-30"),
-            "reason",
-            AWARENESS,
-        ),
-        (
-            "a backdated change of a team",
-            update_team("teams/sales", title="Else", on="2024-07-08"),
-            "reason",
-            "teams/sales",
-        ),
-    )
-) + (
+UNREASONED: Final = (
+    *(
+        refused(name, request, "REASON_REQUIRED", missing=needed, resource=of)
+        for name, request, needed, of in (
+            ("neither", revise(target="1500"), "reason,category", Q3),
+            ("category", revise(target="1500", reason=WHY), "category", Q3),
+            ("reason", revise(target="1500", category="CATEGORY_LEARNING"), "reason", Q3),
+            (
+                "only white space",
+                revise(target="1500", reason=" \n ", category="CATEGORY_OTHER"),
+                "reason",
+                Q3,
+            ),
+            ("an addition", add("x", target="1"), "reason,category", Q3),
+            ("a new objective", objective("x"), "reason,category", Q3),
+            ("a drop", drop(), "reason,category", Q3),
+            ("an alignment", align("objectives/measures", REVENUE), "reason,category", Q3),
+            ("an unalignment", unalign(AWARENESS, REVENUE), "reason,category", Q3),
+            ("an objective's change", update_objective(title="Else"), "reason,category", Q3),
+            ("the cycle's change", update_cycle(title="Else"), "reason,category", Q3),
+            (
+                "an abandoned draft",
+                abandon("objectives/planned"),
+                "reason",
+                "objectives/planned",
+            ),
+            (
+                "an override",
+                grade(override_score="0.5", on="2024-09-30"),
+                "reason",
+                AWARENESS,
+            ),
+            (
+                "a backdated change of a team",
+                update_team("teams/sales", title="Else", on="2024-07-08"),
+                "reason",
+                "teams/sales",
+            ),
+        )
+    ),
     invalid("a retraction", retract(reason=""), "reason"),
     invalid("an adjustment that says nothing", adjust(name="x", because=""), "changes"),
 )

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from ledger.values import date_message
-from okr.v1.values_pb2 import CycleDefinition
 from tests.support.ask import (
     abandon,
     add,

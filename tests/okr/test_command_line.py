@@ -144,6 +144,15 @@ def test_to_import_again_adds_nothing(okr: Okr) -> None:
     assert json.loads(okr("status", "--json").stdout)["headPosition"] == before
 
 
+def test_another_actor_does_not_import_it_once_more(okr: Okr) -> None:
+    result = okr("--actor", "people/p-2", "import", IPFS)
+
+    assert result.exit_code == 1
+    assert "RESOURCE_EXISTS" in told(result)
+    assert "Import as the same one" in told(result)
+    assert "0 of 47 steps" in told(result)
+
+
 def test_a_line_that_changed_is_told_and_the_rest_goes_in(okr: Okr, tmp_path: Path) -> None:
     text = Path(MARKETING).read_text("utf-8")
     line = text[: text.index('"value": 12455')].count("\n") + 1

@@ -4,10 +4,13 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 from google.type.date_pb2 import Date
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from okr.v1.ledger_service_pb2 import CreateCycleRequest, CreateTeamRequest
 from okr.v1.ledger_service_pb2_grpc import LedgerServiceStub
@@ -15,6 +18,7 @@ from okr.v1.operations_service_pb2 import GetStatusRequest, GetStatusResponse
 from okr.v1.operations_service_pb2_grpc import OperationsServiceStub
 from okr.v1.score_service_pb2 import GetTeamRequest
 from okr.v1.score_service_pb2_grpc import ScoreServiceStub
+from server import READS, WRITES
 from tests.support.server_process import (
     ROOT,
     ServerProcess,
@@ -65,6 +69,16 @@ def test_it_tells_how_it_is(channel: grpc.Channel, server: ServerProcess) -> Non
     assert projection.projection.startswith("views/")
     assert projection.stopped_position == 0
     assert projection.lag_events == answer.head_position - projection.position
+
+
+@pytest.mark.parametrize("name", ["", *WRITES, *READS])
+def test_everything_says_that_it_serves(channel: grpc.Channel, name: str) -> None:
+    # The stub's types leave its methods out.
+    health: Any = HealthStub(channel)
+    # Reads follow when they know what the ledger held at the start.
+    for told in health.Watch(HealthCheckRequest(service=name), timeout=10):
+        if told.status == HealthCheckResponse.SERVING:
+            break
 
 
 def test_a_token_of_another_ledger_is_refused(channel: grpc.Channel, tmp_path: Path) -> None:

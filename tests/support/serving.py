@@ -64,7 +64,9 @@ def served(
     async def start() -> tuple[Listener, str]:
         listener = Listener(gate or Gate())
         add(listener.server)
-        return listener, await listener.start(address, services, reflected=True)
+        bound = await listener.start(address, services, reflected=True)
+        await listener.ready(services)
+        return listener, bound
 
     listener, bound = loop.run(start())
     try:

@@ -14,11 +14,17 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from okr.v1.operations_service_pb2 import GetStatusRequest
-from server import SERVICES, running
+from server import running
 from service.settings import Settings
 from tests.support.serving import LoopThread, Refused, refused
 
 TIMEOUT_SECONDS: Final = 20.0
+SERVICES: Final = (
+    "okr.v1.LedgerService",
+    "okr.v1.ScoreService",
+    "okr.v1.AuditService",
+    "okr.v1.OperationsService",
+)
 Metadata = Sequence[tuple[str, str]]
 
 
@@ -44,17 +50,33 @@ def path_of(request: Message) -> str:
 
 
 class Caller:
-    """Somebody with a channel to the service."""
+    """Somebody with a channel to the service, who reads at least what they wrote.
+
+    `token` is that of the latest write, empty before the first.
+    """
 
     def __init__(self, channel: grpc.Channel) -> None:
         self.channel = channel
+        self.token = ""
 
     def ask(
         self, request: Message, metadata: Metadata = (), timeout: float = TIMEOUT_SECONDS
     ) -> Any:
         """The answer of the only method that takes the request."""
-        answer = GetMessageClass(METHODS[request.DESCRIPTOR.full_name].output_type)
-        return answer.FromString(self.send(request, metadata, timeout))
+        kind: Any = GetMessageClass(METHODS[request.DESCRIPTOR.full_name].output_type)
+        answer = kind.FromString(self.send(self._fresh(request), metadata, timeout))
+        if "request_id" in request.DESCRIPTOR.fields_by_name:
+            self.token = answer.token
+        return answer
+
+    def _fresh(self, request: Message) -> Message:
+        """The request; a read without a token gets that of the latest write."""
+        if not getattr(request, "at_least_as_fresh", "given"):
+            fresh: Any = type(request)()
+            fresh.CopyFrom(request)
+            fresh.at_least_as_fresh = self.token
+            return fresh  # type: ignore[no-any-return]
+        return request
 
     def send(
         self, request: Message, metadata: Metadata = (), timeout: float = TIMEOUT_SECONDS

@@ -89,7 +89,7 @@ def look_back(tell: Narrator, adjusted: int) -> None:
         "The same scorecard as of Sunday, 9 August, by all we know now.",
     )
     tell.okr("scorecard", "2026-q3", "--as-of", "2026-08-09")
-    day = ("--effective-at", "2026-08-10")
+    day = ("--effective-at", "2026-08-09")
     tell.section(
         "What was known then",
         f"The change was recorded at @{adjusted}. As known at {known_before} the marketing team saw"

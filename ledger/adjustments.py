@@ -14,6 +14,9 @@ from okr.v1 import resources_pb2 as resources
 from okr.v1.event_record_pb2 import EventMetadata
 from okr.v1.ledger_service_pb2 import AdjustStrategyRequest, StrategyChange
 
+BYTES_AT_MOST = 3 * 1024 * 1024
+"""What the facts of an adjustment may come to: its answer repeats them in one message of 4 MiB."""
+
 _OF_THE_ADJUSTMENT = (
     "request_id",
     "effective_date",
@@ -42,6 +45,21 @@ def adjust(
     return facts.StrategyAdjusted(
         adjustment=name, cycle=request.cycle, title=title, subjects=list(dict.fromkeys(subjects))
     )
+
+
+def check_size(facts_made: Sequence[Message]) -> None:
+    """Refuses an adjustment that nobody could be told of in one answer.
+
+    Raises:
+        FieldInvalid: its facts come to more than `BYTES_AT_MOST`.
+    """
+    size = sum(fact.ByteSize() for fact in facts_made)
+    if size > BYTES_AT_MOST:
+        raise invalid(
+            "changes",
+            "adjustment.size",
+            f"come to {size} bytes of events; {BYTES_AT_MOST} are allowed in one adjustment",
+        )
 
 
 def change_of(change: StrategyChange, index: int) -> Message:

@@ -308,6 +308,7 @@ def _adjust_strategy(view: View, request: api.AdjustStrategyRequest, context: Co
             raise adjustments.placed(refusal, wrapped, i) from refusal
         view.ahead(decided, metadata)
         events += decided
+    adjustments.check_size([event.fact for event in events])
     made = adjustments.adjust(name, request, [_subject(event.fact) for event in events])
     return Decision((NewEvent(name, made), *events), metadata)
 

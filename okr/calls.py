@@ -27,7 +27,8 @@ SERVICE_CONFIG: Final = {
     # Without it every call of a channel goes to the first server of the address.
     "loadBalancingConfig": [{"round_robin": {}}],
     # Only UNAVAILABLE is safe to repeat unseen (AIP-194); of writes because each carries a
-    # request id and is applied once.
+    # request id and is applied once. CANCELLED is what a gRPC server that shuts down says to calls
+    # that it has not begun; what a caller cancels itself is never repeated.
     "methodConfig": [
         {
             "name": [{"service": f"okr.v1.{service}"} for service in _SERVICES],
@@ -36,7 +37,7 @@ SERVICE_CONFIG: Final = {
                 "initialBackoff": "0.1s",
                 "maxBackoff": "2s",
                 "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
+                "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
             },
         }
     ],

@@ -96,7 +96,7 @@ DOMAIN_ROWS: Final[Mapping[type[Exception], Row]] = {
 CALL_ROWS: Final[Mapping[type[Exception], Row]] = {
     call.FieldUnknown: Row(_WRONG, reason.ERROR_REASON_FIELD_UNKNOWN),
     call.RequestUnreadable: Row(_WRONG, reason.ERROR_REASON_FIELD_INVALID),
-    call.RequestTooLarge: Row(_EXHAUSTED, reason.ERROR_REASON_FIELD_INVALID),
+    call.RequestTooLarge: Row(_EXHAUSTED, reason.ERROR_REASON_REQUEST_TOO_LARGE),
     call.AnswerTooLarge: Row(_EXHAUSTED, reason.ERROR_REASON_ANSWER_TOO_LARGE),
     call.TooManyCalls: Row(_EXHAUSTED, reason.ERROR_REASON_OVERLOADED, retry_seconds=0.5),
     call.CallTooLate: Row(StatusCode.DEADLINE_EXCEEDED, reason.ERROR_REASON_DEADLINE_PASSED),
@@ -129,7 +129,7 @@ LOG_ROWS: Final[Mapping[type[Exception], Row]] = {
         StatusCode.UNAVAILABLE, reason.ERROR_REASON_CLOCK_BEHIND, ("behind_seconds",)
     ),
     log.RequestIdReused: Row(_EXISTS, reason.ERROR_REASON_REQUEST_ID_REUSED, ("request_id",)),
-    log.Contended: Row(StatusCode.ABORTED, reason.ERROR_REASON_OVERLOADED, retry_seconds=0.1),
+    log.Contended: Row(StatusCode.ABORTED, reason.ERROR_REASON_CONTENDED, retry_seconds=0.1),
 }
 
 READ_ROWS: Final[Mapping[type[Exception], Row]] = {

@@ -52,12 +52,25 @@ class Listener:
         self.server = aio.server(interceptors=[CallInterceptor(gate)], options=OPTIONS)
         add_HealthServicer_to_server(self._health, self.server)
 
-    async def start(self, address: str, services: Iterable[str], *, reflected: bool) -> str:
-        """Listens; returns the address with its port. Nothing is said to be serving yet.
+    def bind(self, address: str) -> str:
+        """Takes the address, and returns it with its port; callers wait until `start`.
 
         Raises:
             AddressTaken: another server listens there, or the address is not this machine's.
         """
+        reason = _why_not(address)
+        if reason:
+            raise AddressTaken(f"cannot listen on {address}: {reason}")
+        try:
+            port = self.server.add_insecure_port(address)
+        except RuntimeError:
+            raise AddressTaken(f"cannot listen on {address}") from None
+        if address.startswith("unix"):
+            return address
+        return f"{address.rpartition(':')[0]}:{port}"
+
+    async def start(self, services: Iterable[str], *, reflected: bool) -> None:
+        """Answers calls from now on. Nothing is said to be serving yet."""
         names = tuple(services)
         for name in names:
             for method in Default().FindServiceByName(name).methods:
@@ -65,9 +78,7 @@ class Listener:
         if reflected:
             shown = (*names, HEALTH, reflection.SERVICE_NAME)
             reflection.enable_server_reflection(shown, self.server)
-        bound = self._bind(address)
         await self.server.start()
-        return bound
 
     async def ready(self, services: Iterable[str]) -> None:
         """Says SERVING for these."""
@@ -78,20 +89,28 @@ class Listener:
         await self._health.drain()
         await self.server.stop(seconds)
 
-    def _bind(self, address: str) -> str:
-        if address.startswith(UNIX) and _answers(address.removeprefix(UNIX)):
-            # gRPC would take the path away from the server that listens there.
-            raise AddressTaken(f"another server listens on {address}")
-        try:
-            port = self.server.add_insecure_port(address)
-        except RuntimeError:
-            raise AddressTaken(
-                f"cannot listen on {address}: another server does, or it is not an address of"
-                " this machine"
-            ) from None
-        if address.startswith("unix"):
-            return address
-        return f"{address.rpartition(':')[0]}:{port}"
+
+def _why_not(address: str) -> str:
+    """Why the address cannot be listened on, empty if it can; gRPC itself does not say."""
+    if address.startswith(UNIX):
+        # gRPC would take the path away from the server that listens there.
+        return "another server does" if _answers(address.removeprefix(UNIX)) else ""
+    if address.startswith("unix"):
+        return ""
+    host, _, port = address.rpartition(":")
+    reason = "no such address"
+    for family, kind, protocol, _, place in socket.getaddrinfo(
+        host.removeprefix("[").removesuffix("]"), port, type=socket.SOCK_STREAM
+    ):
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(place)
+            except OSError as error:
+                reason = (error.strerror or "unknown error").lower()
+            else:
+                return ""
+    return reason
 
 
 def _answers(path: str) -> bool:

@@ -124,6 +124,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE: the server is shutting down. The same request may be sent again."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 36
     """INTERNAL: a defect. Metadata: `incident`, the id under which it was logged."""
+    ERROR_REASON_REQUEST_TOO_LARGE: _ErrorReason.ValueType  # 37
+    """RESOURCE_EXHAUSTED: the request exceeds 4 MiB; send it in smaller parts."""
+    ERROR_REASON_CONTENDED: _ErrorReason.ValueType  # 38
+    """ABORTED: other writers changed what the decision read, each time it was taken. The same
+    request may be sent again.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The `reason` of the `google.rpc.ErrorInfo` in every error of this package, without the prefix
@@ -233,4 +239,10 @@ ERROR_REASON_SHUTTING_DOWN: ErrorReason.ValueType  # 35
 """UNAVAILABLE: the server is shutting down. The same request may be sent again."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 36
 """INTERNAL: a defect. Metadata: `incident`, the id under which it was logged."""
+ERROR_REASON_REQUEST_TOO_LARGE: ErrorReason.ValueType  # 37
+"""RESOURCE_EXHAUSTED: the request exceeds 4 MiB; send it in smaller parts."""
+ERROR_REASON_CONTENDED: ErrorReason.ValueType  # 38
+"""ABORTED: other writers changed what the decision read, each time it was taken. The same
+request may be sent again.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

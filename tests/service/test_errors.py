@@ -1,5 +1,7 @@
 import dataclasses
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
@@ -35,6 +37,8 @@ AT_START = {log.LogLocked, log.LogMismatch}
 DEFECTS = {log.DamagedRecord, log.UnknownEventType, projections.FailingEvent, projections.Overtaken}
 """They are answered as INTERNAL."""
 
+CATALOGUE = Path(__file__).parents[2] / "protos/okr/v1/error_reason.proto"
+
 Detail = TypeVar("Detail", ErrorInfo, BadRequest, PreconditionFailure, RetryInfo)
 
 
@@ -61,6 +65,27 @@ def test_every_typed_error_has_its_row(kind: type[Exception]) -> None:
 def test_every_reason_is_given_by_some_row() -> None:
     given = {row.reason for row in ROWS.values()} | {ERROR_REASON_INTERNAL}
     assert given == set(ErrorReason.values()) - {ERROR_REASON_UNSPECIFIED}
+
+
+def documented() -> dict[int, set[str]]:
+    """The codes that the catalogue's comments promise for each reason."""
+    promised: dict[int, set[str]] = {}
+    codes: set[str] = set()
+    for line in CATALOGUE.read_text().splitlines():
+        comment = re.match(r" *// ([A-Z_]+)(?: or ([A-Z_]+))?: ", line)
+        value = re.match(r" *ERROR_REASON_\w+ = (\d+);", line)
+        if comment:
+            codes = {code for code in comment.groups() if code}
+        elif value:
+            promised[int(value[1])] = codes
+            codes = set()
+    return promised
+
+
+@pytest.mark.parametrize("kind", ROWS, ids=lambda kind: kind.__name__)
+def test_a_row_has_a_code_that_the_catalogue_promises(kind: type[Exception]) -> None:
+    row = ROWS[kind]
+    assert row.code.name in documented()[row.reason]
 
 
 @pytest.mark.parametrize("kind", ROWS, ids=lambda kind: kind.__name__)

@@ -64,7 +64,8 @@ def served(
     async def start() -> tuple[Listener, str]:
         listener = Listener(gate or Gate())
         add(listener.server)
-        bound = await listener.start(address, services, reflected=True)
+        bound = listener.bind(address)
+        await listener.start(services, reflected=True)
         await listener.ready(services)
         return listener, bound
 

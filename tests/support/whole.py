@@ -92,7 +92,8 @@ class Caller:
         timeout: float = TIMEOUT_SECONDS,
     ) -> bytes:
         """Bytes for bytes: also what no message class would write."""
-        answer: bytes = self.channel.unary_unary(path)(raw, timeout=timeout, metadata=metadata)
+        method: Any = self.channel.unary_unary(path)
+        answer: bytes = method(raw, timeout=timeout, metadata=tuple(metadata))
         return answer
 
     def all_of(self, *requests: Message) -> list[Any]:

@@ -1,0 +1,206 @@
+"""Every reason that an error can carry is met at least once over a channel."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import grpc
+import pytest
+from grpc import StatusCode
+
+from ledger import decisions
+from ledger.log import datastore
+from ledger.log.contract import Append, EncodedEvent
+from ledger.log.lane import WriteLane
+from ledger.log.sqlite import now_us, open_log
+from ledger.model import Domain
+from ledger.rpc import LedgerRpc
+from ledger.tokens import Tokens
+from okr.v1 import events_pb2 as facts
+from okr.v1 import score_service_pb2 as scores
+from okr.v1.error_reason_pb2 import ErrorReason
+from okr.v1.ledger_service_pb2 import CreateTeamRequest
+from okr.v1.ledger_service_pb2_grpc import add_LedgerServiceServicer_to_server
+from tests.api.cases import TABLES
+from tests.support.ask import Q3, cycle, new, objective, team
+from tests.support.serving import LoopThread, Refused, served
+from tests.support.whole import Caller, whole_service
+
+ELSEWHERE: Final = {
+    "FIELD_UNKNOWN": "test_bad_calls",
+    "REQUEST_ID_REUSED": "test_bad_calls",
+    "PAGE_TOKEN_INVALID": "test_bad_reads",
+    "TOKEN_FOREIGN": "test_bad_reads",
+    "TOKEN_LOST": "test_bad_reads",
+    "POSITION_AHEAD": "test_bad_reads",
+    "INSTANT_OUT_OF_RANGE": "test_bad_reads",
+    "DAY_IN_FUTURE": "test_bad_reads",
+    "REQUEST_TOO_LARGE": "test_bad_calls",
+}
+"""Reasons that need more than a table's line, and the modules of this folder that assert them."""
+
+NOT_SEEN: Final = {
+    # A caller ends its call by its own clock before the server's word can come; what a caller
+    # does see is in test_bad_calls, what the server decides in the lane's own tests.
+    "DEADLINE_PASSED",
+    # One server writes to a SQLite file; the lane's own tests play the other writer.
+    "CONTENDED",
+}
+
+
+@dataclass
+class Place:
+    """Where a reason is provoked."""
+
+    loop: LoopThread
+    folder: Path
+    patch: pytest.MonkeyPatch
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "okr-ledger.db"
+
+    @contextmanager
+    def service(self, **settings: Any) -> Iterator[Caller]:
+        with whole_service(self.loop, self.folder, **settings) as caller:
+            yield caller
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Another program holds the ledger's write lock."""
+        with closing(sqlite3.connect(self.file, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+
+    def append(self, event_type: str, payload: bytes, recorded_us: int) -> None:
+        """An event that no request would make, at the beginning of the ledger."""
+        event = EncodedEvent("teams/odd", event_type, b"", payload)
+        with closing(open_log(self.file)) as log:
+            log.append_batch([Append([event], {"teams/odd": 0})], recorded_us)
+
+
+def overloaded(at: Place) -> Refused:
+    """One write is in the lane, one waits, and the third is sent away."""
+    with at.service(max_waiting=1) as me, ThreadPoolExecutor(8) as callers:
+        me.ask(team("first"))
+        with at.held():
+            in_the_lane = callers.submit(me.ask, team("in-the-lane"))
+            time.sleep(0.2)
+            waiting = callers.submit(me.ask, team("waiting"))
+            time.sleep(0.2)
+            error = me.refused(team("third"))
+        in_the_lane.result()
+        waiting.result()
+        assert me.head() == 3
+        assert error.retry.HasField("retry_delay")
+    return error
+
+
+def answer_too_large(at: Place) -> Refused:
+    """A scorecard with 300 owners whose names fill 16 kB each."""
+    with at.service() as me:
+        me.all_of(team(), cycle())
+        for name in ("a", "b", "c"):
+            owner = {"plain": "🚀" * 4000}
+            many = (new(f"k{i}", target="1", owner=owner) for i in range(100))
+            me.ask(objective(name, *many))
+        return me.refused(scores.GetScorecardRequest(cycle=Q3))
+
+
+def clock_behind(at: Place) -> Refused:
+    """The last record is an hour ahead of the clock."""
+    an_hour_ahead = now_us() + 3_600_000_000
+    fact = facts.TeamRegistered(team="teams/odd")
+    at.append(fact.DESCRIPTOR.full_name, fact.SerializeToString(), an_hour_ahead)
+    with at.service() as me:
+        error = me.refused(team("x"))
+        assert 3500 < int(error.info.metadata["behindSeconds"]) <= 3600
+    return error
+
+
+def log_unavailable(at: Place) -> Refused:
+    """Another program keeps the file locked."""
+    at.patch.setattr(datastore, "LOCK_TIMEOUT_SECONDS", 0.2)
+    with at.service() as me:
+        with at.held():
+            error = me.refused(team("x"))
+        assert str(at.file) not in error.message
+        assert me.ask(team("x")).position == 1
+    return error
+
+
+def projection_stopped(at: Place) -> Refused:
+    """The ledger holds an event that this version does not know."""
+    at.append("okr.v1.TeamVanished", b"", now_us())
+    with at.service() as me:
+        token = me.ask(team("x")).token
+        began = time.monotonic()
+        error = me.refused(scores.GetTeamRequest(name="teams/x", at_least_as_fresh=token))
+        assert time.monotonic() - began < 5
+    return error
+
+
+def shutting_down(at: Place) -> Refused:
+    """The lane has stopped while the server still listens."""
+    with closing(open_log(at.file)) as log:
+        lane = WriteLane(log, Domain(), Domain())
+        lane.start()
+        lane.stop()
+        rpc = LedgerRpc(lane, log, Tokens(log.identity().log_id, 1))
+
+        def add(server: Any) -> None:
+            add_LedgerServiceServicer_to_server(rpc, server)
+
+        with served(at.loop, add) as address, grpc.insecure_channel(address) as channel:
+            return Caller(channel).refused(team("x"))
+
+
+def internal(at: Place) -> Refused:
+    """A defect: a decision fails in a way that nobody foresaw."""
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("secret of the house")
+
+    at.patch.setitem(decisions.DECISIONS, CreateTeamRequest, broken)
+    with at.service() as me:
+        error = me.refused(team("x"))
+        assert "secret" not in str(error.__dict__)
+        assert error.info.metadata["incident"] in error.message
+        assert me.ask(cycle()).position == 1
+    return error
+
+
+PROVOKED: Final[dict[str, tuple[StatusCode, Callable[[Place], Refused]]]] = {
+    "OVERLOADED": (StatusCode.RESOURCE_EXHAUSTED, overloaded),
+    "ANSWER_TOO_LARGE": (StatusCode.RESOURCE_EXHAUSTED, answer_too_large),
+    "CLOCK_BEHIND": (StatusCode.UNAVAILABLE, clock_behind),
+    "LOG_UNAVAILABLE": (StatusCode.UNAVAILABLE, log_unavailable),
+    "PROJECTION_STOPPED": (StatusCode.UNAVAILABLE, projection_stopped),
+    "SHUTTING_DOWN": (StatusCode.UNAVAILABLE, shutting_down),
+    "INTERNAL": (StatusCode.INTERNAL, internal),
+}
+
+
+@pytest.mark.parametrize("reason", PROVOKED)
+def test_a_failure_of_the_service_is_told_by_its_reason(
+    reason: str, loop: LoopThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, provoke = PROVOKED[reason]
+    error = provoke(Place(loop, tmp_path, monkeypatch))
+    assert (error.code, error.reason) == (code, reason)
+
+
+def test_every_reason_is_met() -> None:
+    met = {case.reason for cases in TABLES.values() for case in cases}
+    met |= {*ELSEWHERE, *PROVOKED, *NOT_SEEN}
+    declared = {name.removeprefix("ERROR_REASON_") for name in ErrorReason.keys()}  # noqa: SIM118 - an enum, not a dict
+    assert met == declared - {"UNSPECIFIED"}
+    for reason, module in ELSEWHERE.items():
+        assert f'"{reason}"' in Path(__file__).with_name(f"{module}.py").read_text()

@@ -1,0 +1,59 @@
+"""Every read of everything that a ledger holds, at several pairs of instants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+from google.protobuf.message import Message
+
+from ledger.values import date_message, recorded_day
+from okr.v1 import audit_service_pb2 as audit
+from okr.v1 import score_service_pb2 as scores
+from okr.v1.values_pb2 import AsOf
+from tests.support.whole import Caller
+
+
+def questions(me: Caller, positions: Sequence[int], days: int) -> list[Message]:
+    """Every read, known at each of the positions and effective on so many days of each cycle."""
+    asked: list[Message] = []
+    cycles = me.ask(scores.ListCyclesRequest()).cycles
+    for position in positions:
+        as_of = AsOf(position=position)
+        asked += [scores.ListCyclesRequest(as_of=as_of), scores.ListTeamsRequest(as_of=as_of)]
+        asked.append(audit.ListEventsRequest(as_of=as_of, page_size=1000))
+        asked.append(audit.GetEventRequest(name=f"events/{position}"))
+    for cycle in cycles:
+        ends = (cycle.definition.first_day, cycle.definition.last_day)
+        first, last = (recorded_day(each).toordinal() for each in ends)
+        for position in positions:
+            for at in spread(first, last, days):
+                day = date_message(date.fromordinal(at))
+                asked += _about(me, cycle.name, AsOf(position=position, effective_at=day))
+    return asked
+
+
+def _about(me: Caller, cycle: str, as_of: AsOf) -> Iterator[Message]:
+    """Every read of what belongs to a cycle."""
+    yield scores.GetCycleRequest(name=cycle, as_of=as_of)
+    yield scores.GetScorecardRequest(cycle=cycle, as_of=as_of)
+    yield scores.ListObjectivesRequest(cycle=cycle, as_of=as_of)
+    yield scores.ListAlignmentsRequest(cycle=cycle, as_of=as_of)
+    yield audit.ListAdjustmentsRequest(cycle=cycle, as_of=as_of)
+    for made in me.ask(audit.ListAdjustmentsRequest(cycle=cycle)).adjustments:
+        yield audit.GetAdjustmentRequest(name=made.name, as_of=as_of)
+    for each in me.ask(scores.ListTeamsRequest()).teams:
+        yield scores.GetTeamRequest(name=each.name, as_of=as_of)
+        yield scores.GetScorecardRequest(cycle=cycle, team=each.name, as_of=as_of)
+    for objective in me.ask(scores.ListObjectivesRequest(cycle=cycle)).objectives:
+        yield scores.GetObjectiveRequest(name=objective.name, as_of=as_of)
+        for name in objective.key_results:
+            yield scores.GetKeyResultRequest(name=name, as_of=as_of)
+            yield scores.ListCheckInsRequest(parent=name, as_of=as_of)
+            yield audit.ListKeyResultRevisionsRequest(parent=name, as_of=as_of)
+            yield audit.GetKeyResultRevisionRequest(name=f"{name}/revisions/1", as_of=as_of)
+
+
+def spread(first: int, last: int, count: int) -> list[int]:
+    """So many numbers between two, both included."""
+    return [first + (last - first) * i // (count - 1) for i in range(count)]

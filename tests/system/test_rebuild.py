@@ -1,0 +1,72 @@
+"""Read models that are thrown away and made anew give the same answers, byte for byte."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import grpc
+import pytest
+from google.protobuf.message import Message
+
+from okr import OkrClient
+from okr.quarter.reader import read
+from okr.quarter.sending import send
+from okr.v1 import audit_service_pb2 as audit
+from okr.v1.values_pb2 import AsOf
+from tests.support.questions import questions, spread
+from tests.support.server_process import ROOT, okr_ledger, server_process
+from tests.support.whole import Caller, request_types
+
+QUARTERS: Final = ("marketing-sales-2026q3.json", "ipfs-cluster-2019q2.csv")
+INSTANTS: Final = 3
+"""Positions, and days of each cycle, that every read is asked about."""
+
+
+def imported(address: str) -> None:
+    """Both quarters, as `okr import` sends them."""
+    with OkrClient(address) as okr:
+        for name in QUARTERS:
+            summary = send(read(ROOT / "examples" / name), okr, lambda _: None)
+            assert not summary.changed
+
+
+def answers(address: str, asked: list[Message]) -> list[bytes | str]:
+    """What the service says to each: the answer's bytes, or the refusal."""
+    with grpc.insecure_channel(address) as channel:
+        me = Caller(channel)
+        me.ask(audit.ListEventsRequest(as_of=AsOf(position=me.head())))
+        told: list[bytes | str] = []
+        for request in asked:
+            try:
+                told.append(me.send(request))
+            except grpc.RpcError as error:
+                told.append(str(error.details()))
+        return told
+
+
+@pytest.mark.slow
+@pytest.mark.system
+def test_rebuilt_read_models_answer_byte_for_byte(tmp_path: Path) -> None:
+    with server_process(tmp_path) as server:
+        imported(server.address)
+        with grpc.insecure_channel(server.address) as channel:
+            me = Caller(channel)
+            asked = questions(me, spread(1, me.head(), INSTANTS), INSTANTS)
+        before = answers(server.address, asked)
+        assert server.stop() == 0
+    kinds = {type(request) for request in asked}
+    reads = ("okr.v1.ScoreService", "okr.v1.AuditService")
+    assert kinds == {kind for name in reads for kind in request_types(name).values()}
+    assert sum(isinstance(told, bytes) for told in before) > 500
+
+    for file in tmp_path.glob("okr-ledger.views.db*"):
+        file.unlink()
+    with server_process(tmp_path) as server:
+        assert answers(server.address, asked) == before
+        assert server.stop() == 0
+
+    told = okr_ledger(tmp_path, "projections", "rebuild")
+    assert told.returncode == 0, told.stderr
+    with server_process(tmp_path) as server:
+        assert answers(server.address, asked) == before

@@ -47,6 +47,8 @@ NEXT: Final = {
     "PROJECTION_STOPPED": "Tell the operator: okr status shows where it stopped.",
     "DEADLINE_PASSED": "Nothing was written: send it again, or wait longer with --timeout.",
     "ANSWER_TOO_LARGE": "Ask for a smaller part: --team TEAM, or --limit.",
+    "REQUEST_TOO_LARGE": "Send it in smaller parts: the limit is 4 MiB.",
+    "CONTENDED": "Send the same again: others were faster this time.",
     "OVERLOADED": "Wait a moment and send the same again.",
     "CLOCK_BEHIND": "Tell the operator: the server's clock must be set.",
     "LOG_UNAVAILABLE": "Tell the operator: the server's disk may be full. Nothing was written.",

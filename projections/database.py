@@ -34,8 +34,9 @@ _WRITING: Final = (
     "PRAGMA journal_mode=WAL",
     # The tables can be built anew: a crash may cost the last batches, never their consistency.
     "PRAGMA synchronous=NORMAL",
-    # Indexes are written all over: pages stay at hand, and many batches share a checkpoint.
-    "PRAGMA cache_size=-65536",
+    # Indexes are written all over: their hot pages stay at hand, and many batches share a
+    # checkpoint.
+    "PRAGMA cache_size=-16384",
     "PRAGMA wal_autocheckpoint=8000",
 )
 _READING: Final = ("PRAGMA query_only=ON", "PRAGMA cache_size=-8192")

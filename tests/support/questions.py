@@ -17,6 +17,8 @@ from tests.support.whole import Caller
 def questions(me: Caller, positions: Sequence[int], days: int) -> list[Message]:
     """Every read, known at each of the positions and effective on so many days of each cycle."""
     asked: list[Message] = []
+    # Waits for the read models, so that the lists below are complete.
+    me.ask(audit.ListEventsRequest(as_of=AsOf(position=positions[-1]), page_size=1))
     cycles = me.ask(scores.ListCyclesRequest()).cycles
     for position in positions:
         as_of = AsOf(position=position)

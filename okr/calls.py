@@ -34,7 +34,7 @@ SERVICE_CONFIG: Final = {
             "name": [{"service": f"okr.v1.{service}"} for service in _SERVICES],
             "retryPolicy": {
                 "maxAttempts": 5,
-                "initialBackoff": "0.1s",
+                "initialBackoff": "0.3s",
                 "maxBackoff": "2s",
                 "backoffMultiplier": 2,
                 "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],

@@ -2113,7 +2113,7 @@ class AdjustStrategyRequest(_message.Message):
     """Check everything and answer as if it had been done, but write nothing."""
     @_builtins.property
     def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___StrategyChange]:
-        """The changes, applied in order."""
+        """The changes, applied in order; together at most 3 MiB of events."""
 
     @_builtins.property
     def effective_date(self) -> _date_pb2.Date:

@@ -8,8 +8,9 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from ledger import refusals
-from ledger.decisions import CHANGES, DECISIONS, decide
+from ledger.decisions import DECISIONS, decide
 from ledger.fold import State, applied
+from ledger.plan_changes import CHANGES
 from ledger.refusals import Refusal
 from okr.v1 import events_pb2, ledger_service_pb2
 from okr.v1.event_record_pb2 import EventMetadata

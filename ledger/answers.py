@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from google.protobuf.message import Message
-
 from ledger import adjustments, check_ins
 from ledger.check_ins import CheckIn, Circumstances
 from ledger.cycles import Cycle
-from ledger.event import EVENT_TYPES, Record
+from ledger.event import Record, fact_of
 from ledger.fold import applied, initial
 from ledger.grading import check_ins_of
 from ledger.objectives import KEY_RESULTS, Objective
@@ -69,15 +67,6 @@ class History:
         if not isinstance(state, kind):
             raise TypeError(f"{stream} is not a {kind.__name__}")
         return state
-
-
-def fact_of(record: Record) -> Message:
-    """The fact that a record holds.
-
-    Raises:
-        KeyError: an event type that this version does not know.
-    """
-    return EVENT_TYPES[record.event_type].FromString(record.payload)
 
 
 def cycle(history: History) -> resources.Cycle:

@@ -32,10 +32,11 @@ class Context:
 
     def today(self, time_zone: str) -> date:
         """The calendar day of `now_us` in an IANA time zone."""
-        return _day(self.now_us, time_zone)
+        return day_in(time_zone, self.now_us)
 
 
 # All commands of a batch share their time.
 @lru_cache(maxsize=64)
-def _day(microseconds: int, time_zone: str) -> date:
+def day_in(time_zone: str, microseconds: int) -> date:
+    """The calendar day of an instant, µs since 1970 UTC, in an IANA time zone."""
     return instant(microseconds).astimezone(ZoneInfo(time_zone)).date()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from google.protobuf.message_factory import GetMessageClass
 
@@ -54,3 +54,22 @@ class Decision:
 
     events: Sequence[NewEvent]
     metadata: EventMetadata
+
+
+class Stored(Protocol):
+    """What keeps a fact as it was recorded: a record, or a row of a read model."""
+
+    @property
+    def event_type(self) -> str: ...
+    @property
+    def payload(self) -> bytes: ...
+
+
+def fact_of(stored: Stored) -> Message:
+    """The fact in stored bytes.
+
+    Raises:
+        KeyError: an event type that this version does not know.
+        google.protobuf.message.DecodeError: the bytes are not such a message.
+    """
+    return EVENT_TYPES[stored.event_type].FromString(stored.payload)

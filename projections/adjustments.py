@@ -21,8 +21,9 @@ from sqlalchemy import (
     select,
 )
 
+from ledger.event import fact_of
 from okr.v1 import events_pb2 as facts
-from projections.event import fact_of, metadata_of
+from projections.event import metadata_of
 from projections.plan import adjustments_of, members_of
 from projections.read_model import ReadModel
 from projections.tables import TABLES, WHOLE, pages, position_key, wanted

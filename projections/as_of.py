@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
-from zoneinfo import ZoneInfo
 
-from ledger.context import instant
+from ledger.context import day_in, instant
 from ledger.cycles import Cycle
 from ledger.event import Record
 from ledger.refusals import DayInFuture, DayOutsideCycle
@@ -40,7 +39,7 @@ class Known:
 
     def today(self, cycle: Cycle) -> date:
         """The day of the time, in the cycle's zone."""
-        return instant(self.us).astimezone(ZoneInfo(cycle.definition.time_zone)).date()
+        return day_in(cycle.definition.time_zone, self.us)
 
     def day_of(self, cycle: Cycle) -> date:
         """The day that the answer is about: the one asked for, else today within the cycle.

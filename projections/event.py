@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from ledger.event import EVENT_TYPES
+from ledger.event import fact_of
 from ledger.revision import Revision
 from ledger.values import recorded_day
 from okr.v1.event_record_pb2 import EventMetadata
@@ -52,14 +52,9 @@ def parsed(record: Record) -> Event:
         LookupError: the type is not an event of `okr.v1`.
         DecodeError, ValueError: bytes that are no such message, or no day of the calendar.
     """
-    fact = EVENT_TYPES[record.event_type].FromString(record.payload)
+    fact = fact_of(record)
     metadata = EventMetadata.FromString(record.metadata)
     return Event(record, metadata, fact, recorded_day(metadata.effective_date).toordinal())
-
-
-def fact_of(row: Kept) -> Message:
-    """The fact that a row keeps."""
-    return EVENT_TYPES[row.event_type].FromString(row.payload)
 
 
 def metadata_of(row: Kept) -> EventMetadata:

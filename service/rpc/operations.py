@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
+from ledger.values import timestamp
 from okr.v1.operations_service_pb2 import (
     GetStatusRequest,
     GetStatusResponse,
@@ -75,7 +74,7 @@ class OperationsRpc(OperationsServiceServicer):
             log_id=identity.log_id,
             epoch=identity.epoch,
             head_position=head.position,
-            head_time=_timestamp(head.recorded_us) if head.position else None,
+            head_time=timestamp(head.recorded_us) if head.position else None,
             projections=[
                 ProjectionStatus(
                     projection=each.projection,
@@ -92,9 +91,3 @@ class OperationsRpc(OperationsServiceServicer):
                 waiting=lane.waiting,
             ),
         )
-
-
-def _timestamp(microseconds: int) -> Timestamp:
-    timestamp = Timestamp()
-    timestamp.FromMicroseconds(microseconds)
-    return timestamp

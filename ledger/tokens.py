@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 _POSITION_FORMAT: Final = 1
-_PAGE_FORMAT: Final = 2
+_PAGE_FORMAT: Final = 3
 # Format, epoch, position. With the checksum 21 bytes: 28 characters of base64 and no padding.
 _POSITION: Final = Struct(">BIQ")
-# Format, epoch, position, ordinal of the effective day or 0. The cursor follows as JSON.
-_PAGE: Final = Struct(">BIQI")
+# Format, epoch, position, time, ordinal of the effective day or 0. The cursor follows as JSON.
+_PAGE: Final = Struct(">BIQQI")
 _CHECKSUM_BYTES: Final = 8
 # What may differ between the pages of one query.
 _PAGING_FIELDS: Final = ("page_size", "page_token", "at_least_as_fresh")
@@ -65,11 +65,13 @@ class PageTokenInvalid(Refusal):
 class Page:
     """Where a list goes on, and the instants that its first page was read at.
 
-    `after` is the sort key of the last row returned. As text at most some 330 bytes, to stay
-    within the 500 characters that requests allow.
+    `us` is the time that it answered for, in µs since 1970 UTC: a list that depends on the day
+    goes on with the same one past midnight. `after` is the sort key of the last row returned. As
+    text at most some 330 bytes, to stay within the 500 characters that requests allow.
     """
 
     position: int
+    us: int
     effective_day: date | None
     after: tuple[str | int, ...]
 
@@ -108,7 +110,7 @@ class Tokens:
     def page_token(self, request: Message, page: Page) -> str:
         """The token of the page after `page`, good for a request like this one only."""
         day = page.effective_day.toordinal() if page.effective_day else 0
-        header = _PAGE.pack(_PAGE_FORMAT, self._epoch, page.position, day)
+        header = _PAGE.pack(_PAGE_FORMAT, self._epoch, page.position, page.us, day)
         body = header + json.dumps(page.after, ensure_ascii=False, separators=(",", ":")).encode()
         sealed = body + self._checksum(body + _query(request))
         return urlsafe_b64encode(sealed).rstrip(b"=").decode()
@@ -124,11 +126,11 @@ class Tokens:
         body = self._verified(token, _query(request))
         if body is None or len(body) < _PAGE.size:
             raise PageTokenInvalid
-        kind, epoch, position, day = _PAGE.unpack_from(body)
+        kind, epoch, position, us, day = _PAGE.unpack_from(body)
         if kind != _PAGE_FORMAT or epoch != self._epoch:
             raise PageTokenInvalid
         after = tuple(json.loads(body[_PAGE.size :]))
-        return Page(position, date.fromordinal(day) if day else None, after)
+        return Page(position, us, date.fromordinal(day) if day else None, after)
 
     def _checksum(self, body: bytes) -> bytes:
         keyed = self._keyed.copy()

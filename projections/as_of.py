@@ -97,9 +97,7 @@ def known(request: Any, page: Page | None, served: int, log: Log, now: Callable[
     if as_of.HasField("effective_at"):
         day = calendar_day(as_of.effective_at, "as_of.effective_at")
     if page is not None:
-        return Known(
-            page.position, _recorded_us(log, page.position, now), page.effective_day or day
-        )
+        return Known(page.position, page.us, page.effective_day or day)
     if as_of.HasField("position"):
         return Known(as_of.position, _recorded_us(log, as_of.position, now), day)
     if as_of.HasField("time"):

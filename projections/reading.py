@@ -66,7 +66,7 @@ class Reader:
         listed = await self._ask(lambda c, k: answer(c, k, part), at)
         token = ""
         if listed.next is not None:
-            token = self.tokens.page_token(request, Page(at.position, at.day, listed.next))
+            token = self.tokens.page_token(request, Page(at.position, at.us, at.day, listed.next))
         return listed, {**self._served(at), "next_page_token": token}
 
     async def _instant(self, request: Any) -> tuple[Known, Page | None]:

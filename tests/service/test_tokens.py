@@ -14,6 +14,7 @@ POSITIONS = st.integers(0, 2**63 - 1)
 PAGES = st.builds(
     Page,
     position=POSITIONS,
+    us=st.integers(0, 2**63),
     effective_day=st.none() | st.dates(),
     after=st.lists(st.integers(-(2**63), 2**63 - 1) | st.text(max_size=40), max_size=3).map(tuple),
 )
@@ -71,7 +72,7 @@ def test_a_token_of_another_generation_is_of_a_lost_future() -> None:
 
 
 def test_a_page_token_is_no_token_of_a_position() -> None:
-    page_token = tokens.page_token(ListTeamsRequest(), Page(7, None, ()))
+    page_token = tokens.page_token(ListTeamsRequest(), Page(7, 5, None, ()))
     with pytest.raises(TokenForeign):
         tokens.position(page_token, head=9)
     with pytest.raises(PageTokenInvalid):
@@ -89,7 +90,7 @@ def test_no_page_token_asks_for_the_first_page() -> None:
 
 
 def test_the_size_of_pages_and_the_freshness_may_differ_between_pages() -> None:
-    page = Page(7, date(2026, 8, 12), ("objectives/growth", 3))
+    page = Page(7, 5, date(2026, 8, 12), ("objectives/growth", 3))
     first = ListObjectivesRequest(cycle="cycles/2026-q3", page_size=10)
     token = tokens.page_token(first, page)
     second = ListObjectivesRequest(
@@ -110,7 +111,7 @@ def test_a_page_token_of_another_query_is_refused(
     other: ListObjectivesRequest | ListTeamsRequest,
 ) -> None:
     token = tokens.page_token(
-        ListObjectivesRequest(cycle="cycles/2026-q3"), Page(7, None, ("objectives/growth",))
+        ListObjectivesRequest(cycle="cycles/2026-q3"), Page(7, 5, None, ("objectives/growth",))
     )
     with pytest.raises(PageTokenInvalid):
         tokens.page(other, token)
@@ -135,7 +136,7 @@ def test_any_other_text_is_no_page_token(text: str) -> None:
 
 def test_page_tokens_of_the_longest_names_fit_into_a_request() -> None:
     name = f"objectives/{'o' * 63}/keyResults/{'k' * 63}"
-    page = Page(2**63 - 1, date.max, (name, 2**31))
+    page = Page(2**63 - 1, 2**63, date.max, (name, 2**31))
     token = tokens.page_token(ListTeamsRequest(), page)
     assert len(token) <= 500
     assert len(urlsafe_b64decode(token + "=" * (-len(token) % 4))) < 375

@@ -7,12 +7,17 @@ from dataclasses import dataclass
 
 from google.protobuf.message import Message
 
+from ledger import refusals
 from ledger.refusals import FieldInvalid, Violation, invalid
-from ledger.values import blank, plain, timestamp
+from ledger.values import blank, plain
 from okr.v1 import events_pb2 as facts
-from okr.v1 import resources_pb2 as resources
 from okr.v1.event_record_pb2 import EventMetadata
-from okr.v1.ledger_service_pb2 import AdjustStrategyRequest, StrategyChange
+from okr.v1.ledger_service_pb2 import (
+    AdjustStrategyRequest,
+    ProposeAdjustmentRequest,
+    StrategyChange,
+)
+from okr.v1.resources_pb2 import AdjustmentState
 
 BYTES_AT_MOST = 3 * 1024 * 1024
 """What the facts of an adjustment may come to: its answer repeats them in one message of 4 MiB."""
@@ -28,15 +33,56 @@ _OF_THE_ADJUSTMENT = (
 
 
 @dataclass(frozen=True, slots=True)
+class Proposal:
+    """What was proposed, by whom and why, and where in the ledger."""
+
+    fact: facts.AdjustmentProposed
+    metadata: EventMetadata
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
 class Adjustment:
-    """An adjustment that was made; its changes are events of other streams."""
+    """An adjustment; its changes are events of other streams.
+
+    `proposal` is there while it waits for approval.
+    """
 
     name: str
-    made: facts.StrategyAdjusted | None = None
+    state: AdjustmentState.ValueType
+    proposal: Proposal | None = None
+
+
+def adjustment_after(
+    name: str, fact: Message, metadata: EventMetadata, position: int
+) -> Adjustment:
+    """The adjustment after an event of its stream: the last one says where it stands."""
+    match fact:
+        case facts.AdjustmentProposed():
+            proposal = Proposal(fact, metadata, position)
+            return Adjustment(name, AdjustmentState.ADJUSTMENT_STATE_PROPOSED, proposal)
+        case facts.AdjustmentRejected():
+            return Adjustment(name, AdjustmentState.ADJUSTMENT_STATE_REJECTED)
+        case _:
+            return Adjustment(name, AdjustmentState.ADJUSTMENT_STATE_APPLIED)
+
+
+def pending(adjustment: Adjustment) -> Proposal:
+    """The proposal that waits for approval.
+
+    Raises:
+        AdjustmentState: the adjustment was applied or rejected.
+    """
+    if adjustment.proposal is None:
+        state = AdjustmentState.Name(adjustment.state).removeprefix("ADJUSTMENT_STATE_")
+        raise refusals.AdjustmentState(adjustment.name, state)
+    return adjustment.proposal
 
 
 def adjust(
-    name: str, request: AdjustStrategyRequest, subjects: Sequence[str]
+    name: str,
+    request: AdjustStrategyRequest | ProposeAdjustmentRequest,
+    subjects: Sequence[str],
 ) -> facts.StrategyAdjusted:
     """The decision itself; `subjects` are what its changes changed, in order."""
     title = plain(request.title)
@@ -91,77 +137,3 @@ def placed(refusal: FieldInvalid, change: StrategyChange, index: int) -> FieldIn
             for violation in refusal.violations
         )
     )
-
-
-def resource(
-    made: facts.StrategyAdjusted,
-    metadata: EventMetadata,
-    recorded_us: int,
-    changes: Sequence[resources.AdjustmentChange],
-    first_position: int,
-) -> resources.Adjustment:
-    """The adjustment as the API shows it, without its effects on scores."""
-    return resources.Adjustment(
-        name=made.adjustment,
-        cycle=made.cycle,
-        title=made.title,
-        actor=metadata.actor.plain,
-        on_behalf_of=metadata.on_behalf_of.plain,
-        recorded_time=timestamp(recorded_us),
-        effective_date=metadata.effective_date,
-        reason=metadata.reason.plain,
-        category=metadata.category,
-        first_position=first_position,
-        last_position=changes[-1].position if changes else first_position,
-        changes=changes,
-        source_time=metadata.source_time if metadata.HasField("source_time") else None,
-    )
-
-
-def change_resource(fact: Message, position: int) -> resources.AdjustmentChange:
-    """An event of an adjustment as one of its changes.
-
-    Raises:
-        TypeError: a fact that no adjustment makes.
-    """
-    change = resources.AdjustmentChange(position=position, event_type=fact.DESCRIPTOR.full_name)
-    match fact:
-        case facts.KeyResultAdded():
-            change.subject = fact.key_result
-            change.key_result_after.CopyFrom(fact.definition)
-        case facts.KeyResultRevised():
-            change.subject = fact.key_result
-            change.changed.CopyFrom(fact.changed)
-            change.key_result_before.CopyFrom(fact.before)
-            change.key_result_after.CopyFrom(fact.after)
-            change.dependants.extend(fact.dependants)
-        case facts.KeyResultDropped() | facts.KeyResultRestored():
-            change.subject = fact.key_result
-            change.dependants.extend(fact.dependants)
-        case facts.ObjectiveCreated():
-            change.subject = fact.objective
-            change.objective_after.CopyFrom(fact.definition)
-        case facts.ObjectiveRevised():
-            change.subject = fact.objective
-            change.changed.CopyFrom(fact.changed)
-            change.objective_before.CopyFrom(fact.before)
-            change.objective_after.CopyFrom(fact.after)
-            change.dependants.extend(fact.dependants)
-        case facts.ObjectiveAbandoned():
-            change.subject = fact.objective
-            change.dependants.extend(fact.dependants)
-        case facts.Aligned():
-            change.subject = fact.child
-            change.alignment.CopyFrom(
-                resources.Alignment(
-                    child=fact.child, parent=fact.parent, kind=fact.kind, weight=fact.weight
-                )
-            )
-        case facts.Unaligned():
-            change.subject = fact.child
-            change.alignment.CopyFrom(
-                resources.Alignment(child=fact.child, parent=fact.parent, kind=fact.kind)
-            )
-        case other:
-            raise TypeError(f"no adjustment makes {other.DESCRIPTOR.full_name}")
-    return change

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from ledger import adjustments, check_ins
+from ledger import check_ins
+from ledger.adjustment_resources import Step, change_resource
+from ledger.adjustment_resources import resource as adjustment_resource
 from ledger.check_ins import CheckIn, Circumstances
 from ledger.cycles import Cycle
 from ledger.event import Record, fact_of
@@ -94,7 +96,7 @@ def key_result(history: History) -> resources.KeyResult:
 
 def alignment(history: History) -> resources.Alignment:
     """The alignment that the request made or took back."""
-    return adjustments.change_resource(history.fact(), 0).alignment
+    return change_resource(history.fact(), 0).alignment
 
 
 def recorded_check_in(history: History) -> resources.CheckIn:
@@ -125,14 +127,18 @@ def check_in_resource(check_in: CheckIn, record_at: Callable[[int], Record]) -> 
 
 
 def adjustment(history: History) -> resources.Adjustment:
-    """The adjustment that the request made, without its effects on scores."""
-    first, *rest = history.made
-    return adjustments.resource(
-        facts.StrategyAdjusted.FromString(first.payload),
-        EventMetadata.FromString(first.metadata),
-        first.recorded_us,
-        [adjustments.change_resource(fact_of(record), record.position) for record in rest],
-        first.position,
+    """The adjustment that the request proposed, decided or made, without its effects on scores."""
+    name: str = history.fact().adjustment
+    return adjustment_resource(
+        [
+            Step(r.position, r.recorded_us, EventMetadata.FromString(r.metadata), fact_of(r))
+            for r in history.records(name)
+        ],
+        [
+            change_resource(fact_of(record), record.position)
+            for record in history.made
+            if record.stream != name
+        ],
     )
 
 

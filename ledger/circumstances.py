@@ -25,14 +25,12 @@ def plan_change(cycle: Cycle, request: Any, context: Context) -> date:
 
     Raises:
         CycleState: the cycle is being closed or sealed.
+        ApprovalRequired: the plan is committed, and changes by approved adjustments only.
         ReasonRequired: the plan is committed, and the reason or category is missing.
-        ApprovalRequired: the cycle takes approved adjustments only.
         DayOutsideCycle, DayInFuture, FieldInvalid: the day named is not one to change the plan on.
     """
-    given = None
-    if request.HasField("effective_date"):
-        given = day(request.effective_date, "effective_date")
     if cycle.state == CycleState.CYCLE_STATE_DRAFT:
+        given = _given_day(request)
         if given not in (None, cycle.first_day):
             raise invalid(
                 "effective_date",
@@ -40,9 +38,21 @@ def plan_change(cycle: Cycle, request: Any, context: Context) -> date:
                 f"a plan that is not committed holds from the cycle's first day, {cycle.first_day}",
             )
         return ALWAYS
-    active(cycle)
-    if cycle.definition.adjustments_need_approval:
+    if active(cycle).definition.adjustments_need_approval:
         raise refusals.ApprovalRequired(cycle.name)
+    return committed_change(cycle, request, context)
+
+
+def committed_change(cycle: Cycle, request: Any, context: Context) -> date:
+    """The day from which a change of a committed plan holds, whoever has to approve it.
+
+    Raises:
+        CycleState: the cycle is not active.
+        ReasonRequired: the reason or category is missing.
+        DayOutsideCycle, DayInFuture, FieldInvalid: the day named is not one to change the plan on.
+    """
+    active(cycle)
+    given = _given_day(request)
     given_reasons = {"reason": not blank(request.reason), "category": bool(request.category)}
     missing = [name for name, is_given in given_reasons.items() if not is_given]
     if missing:
@@ -53,6 +63,12 @@ def plan_change(cycle: Cycle, request: Any, context: Context) -> date:
     within(cycle, given, "effective_date")
     not_future(today, given, "effective_date")
     return given
+
+
+def _given_day(request: Any) -> date | None:
+    if not request.HasField("effective_date"):
+        return None
+    return day(request.effective_date, "effective_date")
 
 
 def active(cycle: Cycle) -> Cycle:

@@ -15,26 +15,24 @@ from typing import Any
 from google.protobuf.message import Message
 
 from ledger import (
-    adjustments,
+    adjusting,
     check_ins,
     cycles,
     objectives,
-    refusals,
     teams,
 )
-from ledger.circumstances import active, check_etag, decision_of, metadata_of, plan_change
+from ledger.circumstances import active, check_etag, decision_of, plan_change
 from ledger.context import Context
-from ledger.cycles import not_future, state_name, within
+from ledger.cycles import not_future, within
 from ledger.event import Decision, NewEvent
 from ledger.grading import check_ins_of, computed_score
-from ledger.plan_changes import CHANGES, Events, Moment
+from ledger.plan_changes import CHANGES, Moment
 from ledger.policies import policy_of
-from ledger.refusals import FieldInvalid, NotFound, ReasonRequired, invalid
+from ledger.refusals import NotFound, ReasonRequired, invalid
 from ledger.scoring.key_result import clamped
 from ledger.values import ALWAYS, blank, day, new_name
 from ledger.view import View
 from okr.v1 import ledger_service_pb2 as api
-from okr.v1.values_pb2 import CycleState
 
 
 def decide(view: View, request: Message, context: Context) -> Decision:
@@ -53,14 +51,6 @@ def _create_cycle(view: View, request: api.CreateCycleRequest, context: Context)
     name = new_name("cycles", request.cycle_id, context)
     view.vacant(name)
     return decision_of([NewEvent(name, cycles.create(name, request))], request, context, ALWAYS)
-
-
-def _update_cycle(view: View, request: api.UpdateCycleRequest, context: Context) -> Decision:
-    cycle = view.cycle(request.name)
-    check_etag(cycle.name, cycle.etag, request.etag)
-    effective = plan_change(cycle, request, context)
-    fact = cycles.revise(cycle, request, effective)
-    return decision_of([NewEvent(cycle.name, fact)], request, context, effective)
 
 
 def _commit_plan(view: View, request: api.CommitPlanRequest, context: Context) -> Decision:
@@ -117,31 +107,6 @@ def _change_plan(view: View, request: Any, context: Context) -> Decision:
         raise ReasonRequired(request.name, ("reason",))
     events = change.events(view, request, Moment(effective, context))
     return decision_of(events, request, context, effective)
-
-
-def _adjust_strategy(view: View, request: api.AdjustStrategyRequest, context: Context) -> Decision:
-    cycle = view.cycle(request.cycle)
-    if cycle.state != CycleState.CYCLE_STATE_ACTIVE:
-        raise refusals.CycleState(cycle.name, state_name(cycle.state), "ACTIVE")
-    name = new_name("adjustments", request.adjustment_id, context)
-    view.vacant(name)
-    effective = plan_change(cycle, request, context)
-    metadata = metadata_of(request, context, effective, adjustment=name)
-    events: Events = []
-    for i, wrapped in enumerate(request.changes):
-        part = adjustments.change_of(wrapped, i)
-        change = CHANGES[type(part)]
-        if change.cycle(view, part) != cycle.name:
-            raise invalid(f"changes[{i}]", "adjustment.cycle", f"does not belong to {cycle.name}")
-        try:
-            decided = change.events(view, part, Moment(effective, _numbered(context, i)))
-        except FieldInvalid as refusal:
-            raise adjustments.placed(refusal, wrapped, i) from refusal
-        view.ahead(decided, metadata)
-        events += decided
-    adjustments.check_size([event.fact for event in events])
-    made = adjustments.adjust(name, request, [_subject(event.fact) for event in events])
-    return Decision((NewEvent(name, made), *events), metadata)
 
 
 # --- grading ---
@@ -226,13 +191,15 @@ def _check_in(view: View, name: str) -> tuple[objectives.Objective, check_ins.Ch
 
 DECISIONS: Mapping[type[Message], Callable[[View, Any, Context], Decision]] = {
     api.CreateCycleRequest: _create_cycle,
-    api.UpdateCycleRequest: _update_cycle,
     api.CommitPlanRequest: _commit_plan,
     api.CreateTeamRequest: _create_team,
     api.UpdateTeamRequest: _update_team,
     api.RetireTeamRequest: _retire_team,
     **dict.fromkeys(CHANGES, _change_plan),
-    api.AdjustStrategyRequest: _adjust_strategy,
+    api.AdjustStrategyRequest: adjusting.adjust_strategy,
+    api.ProposeAdjustmentRequest: adjusting.propose,
+    api.ApproveAdjustmentRequest: adjusting.approve,
+    api.RejectAdjustmentRequest: adjusting.reject,
     api.GradeObjectiveRequest: _grade,
     api.RegradeObjectiveRequest: _regrade,
     api.RecordCheckInRequest: _record_check_in,
@@ -240,25 +207,3 @@ DECISIONS: Mapping[type[Message], Callable[[View, Any, Context], Decision]] = {
     api.RetractCheckInRequest: _retract_check_in,
 }
 """Every request that changes the ledger."""
-
-
-# --- what an adjustment needs of its parts ---
-
-
-def _numbered(context: Context, index: int) -> Context:
-    """The context of one change of an adjustment, with ids of its own."""
-    return Context(
-        context.now_us,
-        context.actor,
-        context.on_behalf_of,
-        context.request_id,
-        lambda: f"{context.new_id()}-c{index + 1}",
-    )
-
-
-def _subject(fact: Any) -> str:
-    """What an event of a plan is about."""
-    for field in ("key_result", "objective", "child"):
-        if hasattr(fact, field):
-            return str(getattr(fact, field))
-    raise TypeError(f"{fact.DESCRIPTOR.full_name} is not about a plan")

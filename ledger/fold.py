@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from google.protobuf.message import Message
 
-from ledger.adjustments import Adjustment
+from ledger.adjustments import Adjustment, adjustment_after
 from ledger.alignment import STREAM as ALIGNMENT
 from ledger.alignment import Alignments
 from ledger.alignment import applied as alignments_after
@@ -61,7 +61,7 @@ def applied(
         case "alignment", Alignments() as graph:
             return alignments_after(graph, revision)
         case "adjustments", _ if isinstance(fact, _OF_ADJUSTMENTS):
-            return Adjustment(stream, fact if isinstance(fact, facts.StrategyAdjusted) else None)
+            return adjustment_after(stream, fact, metadata, position)
         case "people", _ if isinstance(fact, facts.PersonRegistered | facts.PersonErased):
             return Noted(stream)
         case "reviews", _ if isinstance(fact, facts.ReviewHeld):

@@ -9,7 +9,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from ledger import alignment, key_results, objectives, teams
+from ledger import alignment, cycles, key_results, objectives, teams
 from ledger.circumstances import active, check_etag, days_of
 from ledger.context import Context
 from ledger.cycles import Cycle
@@ -121,6 +121,12 @@ def _unalign(view: View, request: api.UnalignRequest, moment: Moment) -> Events:
     return [NewEvent(alignment.STREAM, fact)]
 
 
+def _update_cycle(view: View, request: api.UpdateCycleRequest, moment: Moment) -> Events:
+    cycle = view.cycle(request.name)
+    check_etag(cycle.name, cycle.etag, request.etag)
+    return [NewEvent(cycle.name, cycles.revise(cycle, request, moment.effective))]
+
+
 def _open_key_result(
     view: View,
     request: api.ReviseKeyResultRequest | api.DropKeyResultRequest | api.RestoreKeyResultRequest,
@@ -180,5 +186,6 @@ CHANGES: Mapping[type[Message], Change] = {
     api.RestoreKeyResultRequest: Change(_cycle_of_objective("name"), _restore_key_result),
     api.AlignRequest: Change(_cycle_of_alignment, _align),
     api.UnalignRequest: Change(_cycle_of_alignment, _unalign),
+    api.UpdateCycleRequest: Change(lambda _, request: request.name, _update_cycle),
 }
 """The requests that change a plan."""

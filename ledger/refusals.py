@@ -271,4 +271,74 @@ class ApprovalRequired(Refusal):
     resource: str
 
     def __str__(self) -> str:
-        return f"{self.resource} takes changes of the committed plan by approved adjustments only"
+        return (
+            f"{self.resource} takes changes of the committed plan by approved adjustments only: "
+            "propose one"
+        )
+
+
+@dataclass(eq=False)
+class AdjustmentState(Refusal):
+    """The adjustment waits for no decision: it was applied or rejected already."""
+
+    resource: str
+    state: str
+
+    def __str__(self) -> str:
+        return f"{self.resource} is {self.state} already"
+
+
+@dataclass(eq=False)
+class OwnProposal(Refusal):
+    """Who proposed an adjustment approves it."""
+
+    resource: str
+    person: str
+
+    def __str__(self) -> str:
+        return f"{self.resource} was proposed by {self.person}: another person has to approve it"
+
+
+@dataclass(frozen=True, slots=True)
+class Meanwhile:
+    """What became of a resource or stream: its etags before and now, and the events between.
+
+    `events` are pairs of an event's name, such as KeyResultRevised, and its position.
+    """
+
+    name: str
+    before: str
+    now: str
+    events: tuple[tuple[str, int], ...]
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{event} @{position}" for event, position in self.events)
+        if self.before == self.now:
+            return f"{self.name}: {told}"
+        return f"{self.name} was {self.before} and is {self.now}: {told}"
+
+
+@dataclass(eq=False)
+class ProposalOutdated(Refusal):
+    """The proposal no longer fits what is there.
+
+    `why` is the rule that stands against it, empty where it is what it changes that has changed.
+    """
+
+    resource: str
+    meanwhile: tuple[Meanwhile, ...]
+    why: str = ""
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """The names of what has changed since it was proposed."""
+        return tuple(each.name for each in self.meanwhile)
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """Where that happened."""
+        return tuple(sorted(position for each in self.meanwhile for _, position in each.events))
+
+    def __str__(self) -> str:
+        told = "; ".join(map(str, self.meanwhile))
+        return f"{self.resource} no longer fits{self.why and f' ({self.why})'}: {told}"

@@ -159,6 +159,24 @@ class LedgerRpc(grpc_api.LedgerServiceServicer):
         done, adjustment = await self._write(request, answers.adjustment)
         return api.AdjustStrategyResponse(adjustment=adjustment, **self._at(done))
 
+    async def ProposeAdjustment(
+        self, request: api.ProposeAdjustmentRequest, context: ServicerContext[Any, Any]
+    ) -> api.ProposeAdjustmentResponse:
+        done, adjustment = await self._write(request, answers.adjustment)
+        return api.ProposeAdjustmentResponse(adjustment=adjustment, **self._at(done))
+
+    async def ApproveAdjustment(
+        self, request: api.ApproveAdjustmentRequest, context: ServicerContext[Any, Any]
+    ) -> api.ApproveAdjustmentResponse:
+        done, adjustment = await self._write(request, answers.adjustment)
+        return api.ApproveAdjustmentResponse(adjustment=adjustment, **self._at(done))
+
+    async def RejectAdjustment(
+        self, request: api.RejectAdjustmentRequest, context: ServicerContext[Any, Any]
+    ) -> api.RejectAdjustmentResponse:
+        done, adjustment = await self._write(request, answers.adjustment)
+        return api.RejectAdjustmentResponse(adjustment=adjustment, **self._at(done))
+
     async def _write(
         self, request: Message, answer: Callable[[History], Resource]
     ) -> tuple[Done, Resource]:

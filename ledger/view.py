@@ -54,6 +54,16 @@ class View:
         self._state_of = state_of
         self._records_of = records_of
         self._ahead: dict[str, State] = {}
+        self._seen: dict[str, None] = {}
+
+    def apart(self) -> View:
+        """A view of the same streams, without what has been decided ahead in this one."""
+        return View(self._state_of, self._records_of)
+
+    @property
+    def seen(self) -> list[str]:
+        """The streams that were asked for, in that order."""
+        return list(self._seen)
 
     def ahead(self, events: Iterable[NewEvent], metadata: EventMetadata) -> None:
         """Lets the rest of the decision see events that it has already decided."""
@@ -132,7 +142,16 @@ class View:
         if taken:
             raise Exists(name)
 
+    def adjustment(self, name: str) -> Adjustment:
+        """An adjustment.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        return self._typed(name, Adjustment)
+
     def _find(self, stream: str) -> State | None:
+        self._seen[stream] = None
         return self._ahead[stream] if stream in self._ahead else self._state_of(stream)
 
     def _typed(self, stream: str, kind: type[Kind]) -> Kind:

@@ -11,7 +11,8 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.field_mask_pb2 import FieldMask
 from sqlalchemy import Connection
 
-from ledger import adjustments as domain
+from ledger.adjustment_resources import Step, change_resource
+from ledger.adjustment_resources import resource as adjustment_resource
 from ledger.cycles import Cycle
 from ledger.event import Record
 from ledger.key_results import key_result_of
@@ -30,12 +31,14 @@ from projections.as_of import Known
 from projections.board import key_result_board
 from projections.catalogue import cycle_at, cycle_of_objective
 from projections.known_check_ins import counts
-from projections.paging import Listed, Slice, cut
+from projections.paging import Cursor, Listed, Slice, cut
 from projections.revisions import RevisionRow
 from projections.scorecard import Tree, tree
 
 REVISIONS = "/revisions/"
 TYPE_URL = "type.googleapis.com/"
+ADJUSTMENTS_AT_A_TIME = 32
+"""Adjustments read at a time: a proposal may come to a MiB."""
 
 
 def key_result_revision(
@@ -145,21 +148,21 @@ class _Revisions:
 
 
 def adjustment(connection: Connection, name: str, known: Known) -> resources.Adjustment:
-    """An adjustment with what it changed and what that did to the scores.
+    """An adjustment, or the proposal of one, with what it changed and did to the scores.
 
     Raises:
-        NotFound: it is not known, or not made yet.
+        NotFound: it is not known, or does not hold by the day asked for.
     """
-    made = _made(adjustments.of(connection, name, known.position), known)
-    if made is None:
+    steps = _holding(adjustments.of(connection, name, known.position), known)
+    if not steps:
         raise NotFound(name)
-    return _shown(connection, made)
+    return _shown(connection, steps)
 
 
 def list_adjustments(
     connection: Connection, cycle_name: str, known: Known, part: Slice
 ) -> Listed[resources.Adjustment]:
-    """The adjustments of a cycle in order, those that hold by the day asked for.
+    """The adjustments and proposals of a cycle in order, those that hold by the day asked for.
 
     Costs by the number shown times that of the cycle's key results: for each, the cycle is scored
     just before and just after.
@@ -168,43 +171,51 @@ def list_adjustments(
         NotFound: the cycle is not known.
     """
     cycle_at(connection, cycle_name, known)
-    position = int(part.after[0]) if part.after else 0
-    rows = adjustments.of_cycle(connection, cycle_name, known.position, after_position=position)
-    made = (found for each in rows.values() if (found := _made(each, known)) is not None)
-    wanted = cut(((each, (each.position,)) for each in made), part.limit)
-    return Listed([_shown(connection, each) for each in wanted.items], wanted.next)
 
-
-def _made(rows: Sequence[AdjustmentRow], known: Known) -> AdjustmentRow | None:
-    """The event that made the adjustment, if it holds by the day asked for."""
-    for row in rows:
-        if row.event_type == facts.StrategyAdjusted.DESCRIPTOR.full_name and (
-            known.day is None or row.effective <= known.day
+    def after(cursor: Cursor) -> Iterator[tuple[Sequence[AdjustmentRow], Cursor]]:
+        position = int(cursor[0]) if cursor else 0
+        while page := adjustments.of_cycle(
+            connection,
+            cycle_name,
+            known.position,
+            after_position=position,
+            limit=ADJUSTMENTS_AT_A_TIME,
         ):
-            return row
-    return None
+            for rows in page.values():
+                position = rows[0].position
+                if steps := _holding(rows, known):
+                    yield steps, (position,)
+
+    wanted = cut(after(part.after), part.limit)
+    return Listed([_shown(connection, steps) for steps in wanted.items], wanted.next)
 
 
-def _shown(connection: Connection, made: AdjustmentRow) -> resources.Adjustment:
-    fact = facts.StrategyAdjusted.FromString(made.payload)
+def _holding(rows: Sequence[AdjustmentRow], known: Known) -> Sequence[AdjustmentRow]:
+    """The events of an adjustment that hold by the day asked for."""
+    return [row for row in rows if known.day is None or row.effective <= known.day]
+
+
+def _shown(connection: Connection, rows: Sequence[AdjustmentRow]) -> resources.Adjustment:
+    steps = [Step(row.position, row.recorded_us, row.circumstances, row.fact) for row in rows]
+    made = [step for step in steps if isinstance(step.fact, facts.StrategyAdjusted)]
+    shown = adjustment_resource(steps, _made(connection, rows[0].adjustment) if made else [])
+    for step in made:
+        shown.effects.extend(_effects(connection, shown, step.recorded_us))
+    return shown
+
+
+def _made(connection: Connection, name: str) -> list[resources.AdjustmentChange]:
+    """What an adjustment changed, in order."""
     # All events of an adjustment are recorded together, so what was made was changed.
     everything = 1 << 62
-    revised = revisions.of_adjustments(connection, [made.adjustment], everything)
-    aligned = alignments.of_adjustments(connection, [made.adjustment], everything)
+    revised = revisions.of_adjustments(connection, [name], everything)
+    aligned = alignments.of_adjustments(connection, [name], everything)
     changes = {
-        row.position: domain.change_resource(row.revision.fact, row.position)
-        for rows in (revised[made.adjustment], aligned[made.adjustment])
+        row.position: change_resource(row.revision.fact, row.position)
+        for rows in (revised[name], aligned[name])
         for row in rows
     }
-    shown = domain.resource(
-        fact,
-        made.circumstances,
-        made.recorded_us,
-        [changes[position] for position in sorted(changes)],
-        made.position,
-    )
-    shown.effects.extend(_effects(connection, shown, made.recorded_us))
-    return shown
+    return [changes[position] for position in sorted(changes)]
 
 
 def _effects(

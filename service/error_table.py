@@ -91,6 +91,15 @@ DOMAIN_ROWS: Final[Mapping[type[Exception], Row]] = {
     ),
     domain.NothingToChange: Row(_REFUSED, reason.ERROR_REASON_NOTHING_TO_CHANGE, ("resource",)),
     domain.ApprovalRequired: Row(_REFUSED, reason.ERROR_REASON_APPROVAL_REQUIRED, ("resource",)),
+    domain.AdjustmentState: Row(
+        _REFUSED, reason.ERROR_REASON_ADJUSTMENT_STATE, ("resource", "state")
+    ),
+    domain.OwnProposal: Row(
+        StatusCode.PERMISSION_DENIED, reason.ERROR_REASON_OWN_PROPOSAL, ("resource", "person")
+    ),
+    domain.ProposalOutdated: Row(
+        _REFUSED, reason.ERROR_REASON_PROPOSAL_OUTDATED, ("resource", "changed", "positions")
+    ),
 }
 
 CALL_ROWS: Final[Mapping[type[Exception], Row]] = {

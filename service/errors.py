@@ -82,15 +82,9 @@ def _status(row: Row, error: Exception) -> Status:
         details.append(_resource(error.resource, sentence))
     if row.code is StatusCode.FAILED_PRECONDITION:
         subject = facts.get("resource") or facts.get("child", "")
-        details.append(
-            PreconditionFailure(
-                violations=[
-                    PreconditionFailure.Violation(
-                        type=reason_name(row.reason), subject=subject, description=sentence
-                    )
-                ]
-            )
-        )
+        told = ((each.name, str(each)) for each in getattr(error, "meanwhile", ()))
+        left = DETAILS_BYTES - _packed(row.code, sentence, details).ByteSize()
+        details.append(_precondition(row, list(told) or [(subject, sentence)], left))
     if row.retry_seconds is not None:
         details.append(RetryInfo(retry_delay=timedelta(seconds=row.retry_seconds)))
     if row.code is StatusCode.INVALID_ARGUMENT:
@@ -134,6 +128,23 @@ def _bad_request(violations: Iterable[Violation], most_bytes: int) -> BadRequest
         )
         if told.ByteSize() > most_bytes:
             del told.field_violations[-1]
+            break
+    return told
+
+
+def _precondition(
+    row: Row, violations: Iterable[tuple[str, str]], most_bytes: int
+) -> PreconditionFailure:
+    """The first violations, subjects and sentences, as many as there is room for."""
+    told = PreconditionFailure()
+    for (subject, sentence), _ in zip(violations, range(VIOLATIONS), strict=False):
+        told.violations.add(
+            type=reason_name(row.reason),
+            subject=_cut(subject, FACT_BYTES),
+            description=_cut(sentence, MESSAGE_BYTES),
+        )
+        if told.ByteSize() > most_bytes:
+            del told.violations[-1]
             break
     return told
 

@@ -1,70 +1,52 @@
-"""`okr adjust`: one reasoned decision that changes a committed plan, all or nothing."""
+"""`okr adjust`, `propose`, `approve`, `reject`: reasoned decisions that change a committed plan."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import typer
 
-from okr import definitions, names, texts
-from okr.cli import options, session
+from okr import names
+from okr.cli import changes, options, session
 from okr.cli.show import audit
 from okr.cli.writing import circumstances
-from okr.quarter.record import FileRefused
+from okr.client import OkrClient
 from okr.v1.audit_service_pb2 import GetAdjustmentRequest
-from okr.v1.ledger_service_pb2 import AdjustStrategyRequest, StrategyChange
-from okr.v1.values_pb2 import KeyResultDefinition
+from okr.v1.ledger_service_pb2 import (
+    ApproveAdjustmentRequest,
+    ProposeAdjustmentRequest,
+    RejectAdjustmentRequest,
+)
+from okr.v1.resources_pb2 import Adjustment
 
-CHANGES = "The changes, applied in this order"
+AdjustmentName = Annotated[
+    str,
+    typer.Argument(
+        metavar="ADJUSTMENT",
+        parser=options.parsed(names.adjustment),
+        help="The proposal: its id, as okr adjustments lists it.",
+    ),
+]
+
+
+class _Answer(session.Written, Protocol):
+    @property
+    def adjustment(self) -> Adjustment: ...
 
 
 def adjust(
     cycle: options.CycleName,
     *,
-    file: Annotated[
-        Path | None,
-        typer.Option("--file", exists=True, dir_okay=False, help="The whole adjustment, as JSON."),
-    ] = None,
+    file: changes.File = None,
     own_id: options.Id = "",
-    title: Annotated[str, typer.Option(help="The decision in a sentence.")] = "",
-    target: Annotated[
-        list[str],
-        typer.Option(
-            metavar="KEY-RESULT=VALUE",
-            rich_help_panel=CHANGES,
-            help="A new target: brand/followers='+15 %'.",
-        ),
-    ] = [],  # noqa: B006 - Typer copies it
-    revise: Annotated[
-        list[str],
-        typer.Option(
-            metavar="KEY-RESULT=FIELDS",
-            rich_help_panel=CHANGES,
-            help="Other fields: brand/followers='weight=2; unit=fans'.",
-        ),
-    ] = [],  # noqa: B006
-    drop: Annotated[
-        list[str],
-        typer.Option(metavar="KEY-RESULT", rich_help_panel=CHANGES, help="Drop it."),
-    ] = [],  # noqa: B006
-    restore: Annotated[
-        list[str],
-        typer.Option(metavar="KEY-RESULT", rich_help_panel=CHANGES, help="Restore it."),
-    ] = [],  # noqa: B006
-    add: Annotated[
-        list[str],
-        typer.Option(
-            metavar="KEY-RESULT=FIELDS",
-            rich_help_panel=CHANGES,
-            help="Add it: brand/newsletter='title=Newsletter readers; target=500'.",
-        ),
-    ] = [],  # noqa: B006
-    abandon: Annotated[
-        list[str],
-        typer.Option(metavar="OBJECTIVE", rich_help_panel=CHANGES, help="Give it up."),
-    ] = [],  # noqa: B006
+    title: changes.Title = "",
+    target: changes.Target = [],  # noqa: B006 - Typer copies it
+    revise: changes.Revise = [],  # noqa: B006
+    drop: changes.Drop = [],  # noqa: B006
+    restore: changes.Restore = [],  # noqa: B006
+    add: changes.Add = [],  # noqa: B006
+    abandon: changes.Abandon = [],  # noqa: B006
+    revise_cycle: changes.ReviseCycle = "",
     on: options.On = None,
     reason: options.Reason = "",
     category: options.CategoryName = None,
@@ -80,99 +62,133 @@ def adjust(
 
     $ okr adjust 2026-q3 --file adjustment.json
     """
-    made = [
-        *_each(target, "--target", _targeted),
-        *_each(revise, "--revise", _revised),
-        *_each(drop, "--drop", _dropped),
-        *_each(restore, "--restore", _restored),
-        *_each(add, "--add", _added),
-        *_each(abandon, "--abandon", _abandoned),
-    ]
-    request = AdjustStrategyRequest(adjustment_id=own_id, cycle=cycle, title=title, changes=made)
-    if file is not None:
-        if made or title or own_id:
-            raise typer.BadParameter("says it all: give it alone", param_hint="--file")
-        request = _from_file(file, cycle)
-    elif not made:
-        raise typer.BadParameter("name at least one change, or a --file")
+    request = changes.asked(
+        cycle,
+        file=file,
+        own_id=own_id,
+        title=title,
+        target=target,
+        revise=revise,
+        drop=drop,
+        restore=restore,
+        add=add,
+        abandon=abandon,
+        revise_cycle=revise_cycle,
+    )
     request = circumstances(
         request, on=on, reason=reason, category=category, request_id=request_id, dry_run=dry_run
     )
     with session.connected() as okr:
-        answer = okr.ledger.AdjustStrategy(request)
-        shown = answer.adjustment
-        if not dry_run:
-            read_back = GetAdjustmentRequest(name=answer.adjustment.name)
-            shown = okr.audit.GetAdjustment(read_back).adjustment
-        session.written(okr, answer, audit.adjustments([shown]), as_json=as_json, dry_run=dry_run)
+        _tell(okr, okr.ledger.AdjustStrategy(request), as_json=as_json, dry_run=dry_run)
 
 
-def _from_file(file: Path, cycle: str) -> AdjustStrategyRequest:
-    from okr.quarter.adjustment_file import read
+def propose(
+    cycle: options.CycleName,
+    *,
+    file: changes.File = None,
+    own_id: options.Id = "",
+    title: changes.Title = "",
+    target: changes.Target = [],  # noqa: B006 - Typer copies it
+    revise: changes.Revise = [],  # noqa: B006
+    drop: changes.Drop = [],  # noqa: B006
+    restore: changes.Restore = [],  # noqa: B006
+    add: changes.Add = [],  # noqa: B006
+    abandon: changes.Abandon = [],  # noqa: B006
+    revise_cycle: changes.ReviseCycle = "",
+    on: options.On = None,
+    reason: options.Reason = "",
+    category: options.CategoryName = None,
+    request_id: options.RequestId = "",
+    dry_run: options.DryRun = False,
+    as_json: options.Json = False,
+) -> None:
+    """Propose such a decision: it is checked, and changes nothing until another person approves it.
 
-    try:
-        return read(file, cycle)
-    except FileRefused as refused:
-        session.tell_problems(refused.file, refused.problems)
-        raise typer.Exit(session.REFUSED) from refused
+    Where the cycle asks for approval, no other change of its plan is taken.
 
+    $ okr propose 2026-q3 --id less-paid --title "Less paid reach" --reason "Budget cut"
+    --category capacity --drop brand/billboards
 
-def _each(
-    given: list[str], option: str, make: Callable[[str, str], StrategyChange]
-) -> list[StrategyChange]:
-    made = []
-    for text in given:
-        name, _, rest = text.partition("=")
-        try:
-            made.append(make(name.strip(), rest.strip()))
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint=option) from error
-    return made
-
-
-def _targeted(name: str, rest: str) -> StrategyChange:
-    return _revised(name, f"target={rest}")
-
-
-def _revised(name: str, rest: str) -> StrategyChange:
-    change = StrategyChange()
-    change.revise_key_result.name = names.key_result(name)
-    change.revise_key_result.definition.CopyFrom(_fields(rest))
-    return change
-
-
-def _dropped(name: str, _: str) -> StrategyChange:
-    change = StrategyChange()
-    change.drop_key_result.name = names.key_result(name)
-    return change
-
-
-def _restored(name: str, _: str) -> StrategyChange:
-    change = StrategyChange()
-    change.restore_key_result.name = names.key_result(name)
-    return change
-
-
-def _added(name: str, rest: str) -> StrategyChange:
-    change = StrategyChange()
-    objective, _, own = names.key_result(name).partition("/keyResults/")
-    change.add_key_result.parent = objective
-    change.add_key_result.key_result_id = own
-    change.add_key_result.definition.CopyFrom(_fields(rest))
-    return change
-
-
-def _abandoned(name: str, _: str) -> StrategyChange:
-    change = StrategyChange()
-    change.abandon_objective.name = names.objective(name)
-    return change
+    $ okr propose 2026-q3 --title "No more approvals" --reason "Too slow" --category learning
+    --revise-cycle "adjustments_need_approval=no"
+    """
+    request = changes.asked(
+        cycle,
+        file=file,
+        own_id=own_id,
+        title=title,
+        target=target,
+        revise=revise,
+        drop=drop,
+        restore=restore,
+        add=add,
+        abandon=abandon,
+        revise_cycle=revise_cycle,
+    )
+    request = circumstances(
+        request, on=on, reason=reason, category=category, request_id=request_id, dry_run=dry_run
+    )
+    proposal = ProposeAdjustmentRequest()
+    for field, value in request.ListFields():
+        if field.is_repeated:
+            getattr(proposal, field.name).extend(value)
+        elif field.message_type:
+            getattr(proposal, field.name).CopyFrom(value)
+        else:
+            setattr(proposal, field.name, value)
+    with session.connected() as okr:
+        _tell(okr, okr.ledger.ProposeAdjustment(proposal), as_json=as_json, dry_run=dry_run)
 
 
-def _fields(text: str) -> KeyResultDefinition:
-    result = KeyResultDefinition()
-    for field, value in texts.pairs(text):
-        if field not in definitions.KEY_RESULT:
-            known = ", ".join(definitions.KEY_RESULT)
-            raise ValueError(f"a key result has no {field!r}; it has {known}")
-        definitions.fill(result, field, value)
-    return result
+def approve(
+    adjustment: AdjustmentName,
+    *,
+    reason: Annotated[
+        str,
+        typer.Option(
+            rich_help_panel=options.WRITE,
+            help="Why, in your words; the changes keep the proposal's reason.",
+        ),
+    ] = "",
+    request_id: options.RequestId = "",
+    dry_run: options.DryRun = False,
+    as_json: options.Json = False,
+) -> None:
+    """Approve another person's proposal: all of its changes are made now.
+
+    It is refused where what it changes has been changed since; --dry-run tells.
+
+    $ okr --actor people/bea approve less-paid
+    """
+    request = ApproveAdjustmentRequest(
+        name=adjustment, reason=reason, request_id=request_id, validate_only=dry_run
+    )
+    with session.connected() as okr:
+        _tell(okr, okr.ledger.ApproveAdjustment(request), as_json=as_json, dry_run=dry_run)
+
+
+def reject(
+    adjustment: AdjustmentName,
+    *,
+    reason: Annotated[str, typer.Option(rich_help_panel=options.WRITE, help="Why. Needed.")] = "",
+    request_id: options.RequestId = "",
+    dry_run: options.DryRun = False,
+    as_json: options.Json = False,
+) -> None:
+    """Reject a proposal, or withdraw your own; it stays in the ledger.
+
+    $ okr reject less-paid --reason "Too late in the quarter"
+    """
+    request = RejectAdjustmentRequest(
+        name=adjustment, reason=reason, request_id=request_id, validate_only=dry_run
+    )
+    with session.connected() as okr:
+        _tell(okr, okr.ledger.RejectAdjustment(request), as_json=as_json, dry_run=dry_run)
+
+
+def _tell(okr: OkrClient, answer: _Answer, *, as_json: bool, dry_run: bool) -> None:
+    """Shows the adjustment as the answer has it, once it is written with its effects."""
+    shown = answer.adjustment
+    if not dry_run:
+        shown = okr.audit.GetAdjustment(GetAdjustmentRequest(name=shown.name)).adjustment
+    session.written(okr, answer, audit.adjustments([shown]), as_json=as_json, dry_run=dry_run)

@@ -38,6 +38,10 @@ def create(
     grace_days: Annotated[
         str, typer.Option(metavar="DAYS", help="Days after the last one for late check-ins.")
     ] = "",
+    approval: Annotated[
+        bool,
+        typer.Option("--approval", help="Changes of the committed plan need another's approval."),
+    ] = False,
     policy: Annotated[
         str,
         typer.Option(
@@ -57,6 +61,7 @@ def create(
             title=title,
             first_day=texts.date_message(first_day),
             last_day=texts.date_message(last_day),
+            adjustments_need_approval=approval,
         ),
         time_zone=time_zone,
         cadence=cadence,

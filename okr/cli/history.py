@@ -56,6 +56,8 @@ def adjustments(
 ) -> None:
     """Show the strategy adjustments of a cycle: before, after, and what each did to the scores.
 
+    Proposals are among them, with their states and who decided on them.
+
     $ okr adjustments 2026-q3
     """
     request = ListAdjustmentsRequest(

@@ -89,7 +89,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_NOTHING_TO_CHANGE: _ErrorReason.ValueType  # 22
     """FAILED_PRECONDITION: the request changes nothing. Metadata: `resource`."""
     ERROR_REASON_APPROVAL_REQUIRED: _ErrorReason.ValueType  # 23
-    """FAILED_PRECONDITION: the cycle asks for approval of adjustments. Metadata: `resource`."""
+    """FAILED_PRECONDITION: the cycle asks for approval of adjustments: propose one instead.
+    Metadata: `resource`.
+    """
     ERROR_REASON_PAGE_TOKEN_INVALID: _ErrorReason.ValueType  # 24
     """INVALID_ARGUMENT: the page token is damaged or belongs to another query."""
     ERROR_REASON_TOKEN_FOREIGN: _ErrorReason.ValueType  # 25
@@ -129,6 +131,18 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_CONTENDED: _ErrorReason.ValueType  # 38
     """ABORTED: other writers changed what the decision read, each time it was taken. The same
     request may be sent again.
+    """
+    ERROR_REASON_ADJUSTMENT_STATE: _ErrorReason.ValueType  # 45
+    """FAILED_PRECONDITION: the adjustment was applied or rejected already.
+    Metadata: `resource`, `state` ("APPLIED" or "REJECTED").
+    """
+    ERROR_REASON_OWN_PROPOSAL: _ErrorReason.ValueType  # 46
+    """PERMISSION_DENIED: nobody approves their own proposal. Metadata: `resource`, `person`."""
+    ERROR_REASON_PROPOSAL_OUTDATED: _ErrorReason.ValueType  # 47
+    """FAILED_PRECONDITION: the proposal no longer fits; propose again on what is there now.
+    Metadata: `resource` (the adjustment), `changed` (the names of what changed meanwhile),
+    `positions` (where). A violation of the `google.rpc.PreconditionFailure` for each of these:
+    its subject the name, its description the etags before and now, and the events.
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -204,7 +218,9 @@ Metadata: `resource`, `field`.
 ERROR_REASON_NOTHING_TO_CHANGE: ErrorReason.ValueType  # 22
 """FAILED_PRECONDITION: the request changes nothing. Metadata: `resource`."""
 ERROR_REASON_APPROVAL_REQUIRED: ErrorReason.ValueType  # 23
-"""FAILED_PRECONDITION: the cycle asks for approval of adjustments. Metadata: `resource`."""
+"""FAILED_PRECONDITION: the cycle asks for approval of adjustments: propose one instead.
+Metadata: `resource`.
+"""
 ERROR_REASON_PAGE_TOKEN_INVALID: ErrorReason.ValueType  # 24
 """INVALID_ARGUMENT: the page token is damaged or belongs to another query."""
 ERROR_REASON_TOKEN_FOREIGN: ErrorReason.ValueType  # 25
@@ -244,5 +260,17 @@ ERROR_REASON_REQUEST_TOO_LARGE: ErrorReason.ValueType  # 37
 ERROR_REASON_CONTENDED: ErrorReason.ValueType  # 38
 """ABORTED: other writers changed what the decision read, each time it was taken. The same
 request may be sent again.
+"""
+ERROR_REASON_ADJUSTMENT_STATE: ErrorReason.ValueType  # 45
+"""FAILED_PRECONDITION: the adjustment was applied or rejected already.
+Metadata: `resource`, `state` ("APPLIED" or "REJECTED").
+"""
+ERROR_REASON_OWN_PROPOSAL: ErrorReason.ValueType  # 46
+"""PERMISSION_DENIED: nobody approves their own proposal. Metadata: `resource`, `person`."""
+ERROR_REASON_PROPOSAL_OUTDATED: ErrorReason.ValueType  # 47
+"""FAILED_PRECONDITION: the proposal no longer fits; propose again on what is there now.
+Metadata: `resource` (the adjustment), `changed` (the names of what changed meanwhile),
+`positions` (where). A violation of the `google.rpc.PreconditionFailure` for each of these:
+its subject the name, its description the etags before and now, and the events.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

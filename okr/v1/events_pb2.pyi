@@ -16,6 +16,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.type import date_pb2 as _date_pb2
+from okr.v1 import ledger_service_pb2 as _ledger_service_pb2
 from okr.v1 import values_pb2 as _values_pb2
 import builtins as _builtins
 import sys
@@ -963,33 +964,127 @@ Global___CheckInRetracted: _TypeAlias = CheckInRetracted  # noqa: Y015
 
 @_typing.final
 class AdjustmentProposed(_message.Message):
-    """A strategy adjustment was proposed. Stream: the adjustment."""
+    """A strategy adjustment was proposed; nothing of it happens before it is approved.
+    Stream: the adjustment.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Foreseen(_message.Message):
+        """An event that the changes would have made at the proposal's place in the ledger."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_RESULT_REVISED_FIELD_NUMBER: _builtins.int
+        KEY_RESULT_ADDED_FIELD_NUMBER: _builtins.int
+        KEY_RESULT_DROPPED_FIELD_NUMBER: _builtins.int
+        KEY_RESULT_RESTORED_FIELD_NUMBER: _builtins.int
+        OBJECTIVE_REVISED_FIELD_NUMBER: _builtins.int
+        OBJECTIVE_CREATED_FIELD_NUMBER: _builtins.int
+        OBJECTIVE_ABANDONED_FIELD_NUMBER: _builtins.int
+        ALIGNED_FIELD_NUMBER: _builtins.int
+        UNALIGNED_FIELD_NUMBER: _builtins.int
+        CYCLE_REVISED_FIELD_NUMBER: _builtins.int
+        @_builtins.property
+        def key_result_revised(self) -> Global___KeyResultRevised:
+            """A key result would be revised."""
+
+        @_builtins.property
+        def key_result_added(self) -> Global___KeyResultAdded:
+            """A key result would be added."""
+
+        @_builtins.property
+        def key_result_dropped(self) -> Global___KeyResultDropped:
+            """A key result would be dropped."""
+
+        @_builtins.property
+        def key_result_restored(self) -> Global___KeyResultRestored:
+            """A key result would be restored."""
+
+        @_builtins.property
+        def objective_revised(self) -> Global___ObjectiveRevised:
+            """An objective would be revised."""
+
+        @_builtins.property
+        def objective_created(self) -> Global___ObjectiveCreated:
+            """An objective would be created."""
+
+        @_builtins.property
+        def objective_abandoned(self) -> Global___ObjectiveAbandoned:
+            """An objective would be given up."""
+
+        @_builtins.property
+        def aligned(self) -> Global___Aligned:
+            """An alignment would be made."""
+
+        @_builtins.property
+        def unaligned(self) -> Global___Unaligned:
+            """An alignment would be taken back."""
+
+        @_builtins.property
+        def cycle_revised(self) -> Global___CycleRevised:
+            """The cycle would be revised."""
+
+        def __init__(
+            self,
+            *,
+            key_result_revised: Global___KeyResultRevised | None = ...,
+            key_result_added: Global___KeyResultAdded | None = ...,
+            key_result_dropped: Global___KeyResultDropped | None = ...,
+            key_result_restored: Global___KeyResultRestored | None = ...,
+            objective_revised: Global___ObjectiveRevised | None = ...,
+            objective_created: Global___ObjectiveCreated | None = ...,
+            objective_abandoned: Global___ObjectiveAbandoned | None = ...,
+            aligned: Global___Aligned | None = ...,
+            unaligned: Global___Unaligned | None = ...,
+            cycle_revised: Global___CycleRevised | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["aligned", b"aligned", "cycle_revised", b"cycle_revised", "event", b"event", "key_result_added", b"key_result_added", "key_result_dropped", b"key_result_dropped", "key_result_restored", b"key_result_restored", "key_result_revised", b"key_result_revised", "objective_abandoned", b"objective_abandoned", "objective_created", b"objective_created", "objective_revised", b"objective_revised", "unaligned", b"unaligned"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["aligned", b"aligned", "cycle_revised", b"cycle_revised", "event", b"event", "key_result_added", b"key_result_added", "key_result_dropped", b"key_result_dropped", "key_result_restored", b"key_result_restored", "key_result_revised", b"key_result_revised", "objective_abandoned", b"objective_abandoned", "objective_created", b"objective_created", "objective_revised", b"objective_revised", "unaligned", b"unaligned"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["key_result_revised", "key_result_added", "key_result_dropped", "key_result_restored", "objective_revised", "objective_created", "objective_abandoned", "aligned", "unaligned", "cycle_revised"]  # noqa: Y015
+        _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+        def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
     ADJUSTMENT_FIELD_NUMBER: _builtins.int
     CYCLE_FIELD_NUMBER: _builtins.int
     TITLE_FIELD_NUMBER: _builtins.int
-    REQUEST_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    FORESEEN_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_DATE_FIELD_NUMBER: _builtins.int
     adjustment: _builtins.str
     """"adjustments/{adjustment}"."""
     cycle: _builtins.str
     """"cycles/{cycle}"."""
     title: _builtins.str
     """Title."""
-    request: _builtins.bytes
-    """The proposed request, a serialised `okr.v1.AdjustStrategyRequest`."""
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[_ledger_service_pb2.StrategyChange]:
+        """What is asked, in order. Ids that the server makes are filled in."""
+
+    @_builtins.property
+    def foreseen(self) -> _containers.RepeatedCompositeFieldContainer[Global___AdjustmentProposed.Foreseen]:
+        """What the changes would have done then, in order."""
+
+    @_builtins.property
+    def effective_date(self) -> _date_pb2.Date:
+        """The day from which the changes are to hold; absent where that is the day of the approval."""
+
     def __init__(
         self,
         *,
         adjustment: _builtins.str = ...,
         cycle: _builtins.str = ...,
         title: _builtins.str = ...,
-        request: _builtins.bytes = ...,
+        changes: _abc.Iterable[_ledger_service_pb2.StrategyChange] | None = ...,
+        foreseen: _abc.Iterable[Global___AdjustmentProposed.Foreseen] | None = ...,
+        effective_date: _date_pb2.Date | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["effective_date", b"effective_date"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjustment", b"adjustment", "cycle", b"cycle", "request", b"request", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjustment", b"adjustment", "changes", b"changes", "cycle", b"cycle", "effective_date", b"effective_date", "foreseen", b"foreseen", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -997,21 +1092,30 @@ Global___AdjustmentProposed: _TypeAlias = AdjustmentProposed  # noqa: Y015
 
 @_typing.final
 class AdjustmentApproved(_message.Message):
-    """A proposed adjustment was approved by another person. Stream: the adjustment."""
+    """A proposed adjustment was approved by another person, and made in the same transaction. The
+    metadata carry the proposal's reason and category, which are those of the changes.
+    Stream: the adjustment.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ADJUSTMENT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     adjustment: _builtins.str
     """"adjustments/{adjustment}"."""
+    @_builtins.property
+    def reason(self) -> _values_pb2.PersonalText:
+        """Why it was approved, in the approver's words."""
+
     def __init__(
         self,
         *,
         adjustment: _builtins.str = ...,
+        reason: _values_pb2.PersonalText | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjustment", b"adjustment"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjustment", b"adjustment", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1019,7 +1123,9 @@ Global___AdjustmentApproved: _TypeAlias = AdjustmentApproved  # noqa: Y015
 
 @_typing.final
 class AdjustmentRejected(_message.Message):
-    """A proposed adjustment was rejected; the reason is in the metadata. Stream: the adjustment."""
+    """A proposed adjustment was rejected, or withdrawn by who proposed it; the reason is in the
+    metadata. Stream: the adjustment.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

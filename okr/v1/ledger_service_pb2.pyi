@@ -76,6 +76,7 @@ class StrategyChange(_message.Message):
     ABANDON_OBJECTIVE_FIELD_NUMBER: _builtins.int
     ALIGN_FIELD_NUMBER: _builtins.int
     UNALIGN_FIELD_NUMBER: _builtins.int
+    UPDATE_CYCLE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def revise_key_result(self) -> Global___ReviseKeyResultRequest:
         """Revise a key result."""
@@ -112,6 +113,10 @@ class StrategyChange(_message.Message):
     def unalign(self) -> Global___UnalignRequest:
         """Take an alignment back."""
 
+    @_builtins.property
+    def update_cycle(self) -> Global___UpdateCycleRequest:
+        """Change the cycle's own definition, for example whether adjustments need approval."""
+
     def __init__(
         self,
         *,
@@ -124,12 +129,13 @@ class StrategyChange(_message.Message):
         abandon_objective: Global___AbandonObjectiveRequest | None = ...,
         align: Global___AlignRequest | None = ...,
         unalign: Global___UnalignRequest | None = ...,
+        update_cycle: Global___UpdateCycleRequest | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["abandon_objective", b"abandon_objective", "add_key_result", b"add_key_result", "align", b"align", "change", b"change", "create_objective", b"create_objective", "drop_key_result", b"drop_key_result", "restore_key_result", b"restore_key_result", "revise_key_result", b"revise_key_result", "unalign", b"unalign", "update_objective", b"update_objective"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["abandon_objective", b"abandon_objective", "add_key_result", b"add_key_result", "align", b"align", "change", b"change", "create_objective", b"create_objective", "drop_key_result", b"drop_key_result", "restore_key_result", b"restore_key_result", "revise_key_result", b"revise_key_result", "unalign", b"unalign", "update_cycle", b"update_cycle", "update_objective", b"update_objective"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["abandon_objective", b"abandon_objective", "add_key_result", b"add_key_result", "align", b"align", "change", b"change", "create_objective", b"create_objective", "drop_key_result", b"drop_key_result", "restore_key_result", b"restore_key_result", "revise_key_result", b"revise_key_result", "unalign", b"unalign", "update_objective", b"update_objective"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abandon_objective", b"abandon_objective", "add_key_result", b"add_key_result", "align", b"align", "change", b"change", "create_objective", b"create_objective", "drop_key_result", b"drop_key_result", "restore_key_result", b"restore_key_result", "revise_key_result", b"revise_key_result", "unalign", b"unalign", "update_cycle", b"update_cycle", "update_objective", b"update_objective"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["revise_key_result", "add_key_result", "drop_key_result", "restore_key_result", "update_objective", "create_objective", "abandon_objective", "align", "unalign"]  # noqa: Y015
+    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["revise_key_result", "add_key_result", "drop_key_result", "restore_key_result", "update_objective", "create_objective", "abandon_objective", "align", "unalign", "update_cycle"]  # noqa: Y015
     _WhichOneofArgType_change: _TypeAlias = _typing.Literal["change", b"change"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_change) -> _WhichOneofReturnType_change | None: ...
 
@@ -2180,3 +2186,261 @@ class AdjustStrategyResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AdjustStrategyResponse: _TypeAlias = AdjustStrategyResponse  # noqa: Y015
+
+@_typing.final
+class ProposeAdjustmentRequest(_message.Message):
+    """Request of ProposeAdjustment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADJUSTMENT_ID_FIELD_NUMBER: _builtins.int
+    CYCLE_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_DATE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    SOURCE_TIME_FIELD_NUMBER: _builtins.int
+    adjustment_id: _builtins.str
+    """Id of the new adjustment: lower-case letters, digits and hyphens. Empty: the server makes one."""
+    cycle: _builtins.str
+    """The cycle whose plan changes: "cycles/{cycle}"."""
+    title: _builtins.str
+    """Title, 1 to 200 code points."""
+    request_id: _builtins.str
+    """Id of this request, a UUID. The same id with the same content is applied once and always
+    gets the same answer; the key is kept for ever. Without one a retry may apply twice.
+    """
+    reason: _builtins.str
+    """Why. Required; 1 to 4 000 code points."""
+    category: _values_pb2.Category.ValueType
+    """Why, as a category. Required."""
+    validate_only: _builtins.bool
+    """Check everything and answer as if it had been done, but write nothing."""
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___StrategyChange]:
+        """The changes, applied in order; with what they would do at most 1 MiB."""
+
+    @_builtins.property
+    def effective_date(self) -> _date_pb2.Date:
+        """The day from which it is to hold, in the cycle's time zone; not in the future. Absent: the day
+        of the approval.
+        """
+
+    @_builtins.property
+    def source_time(self) -> _timestamp_pb2.Timestamp:
+        """When the system that this is imported from recorded it; not in the future."""
+
+    def __init__(
+        self,
+        *,
+        adjustment_id: _builtins.str = ...,
+        cycle: _builtins.str = ...,
+        title: _builtins.str = ...,
+        changes: _abc.Iterable[Global___StrategyChange] | None = ...,
+        request_id: _builtins.str = ...,
+        effective_date: _date_pb2.Date | None = ...,
+        reason: _builtins.str = ...,
+        category: _values_pb2.Category.ValueType = ...,
+        validate_only: _builtins.bool = ...,
+        source_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["effective_date", b"effective_date", "source_time", b"source_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjustment_id", b"adjustment_id", "category", b"category", "changes", b"changes", "cycle", b"cycle", "effective_date", b"effective_date", "reason", b"reason", "request_id", b"request_id", "source_time", b"source_time", "title", b"title", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProposeAdjustmentRequest: _TypeAlias = ProposeAdjustmentRequest  # noqa: Y015
+
+@_typing.final
+class ProposeAdjustmentResponse(_message.Message):
+    """Answer of ProposeAdjustment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADJUSTMENT_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position of the last event that the request made; of the ledger's head where it only
+    validated.
+    """
+    token: _builtins.str
+    """Token of that position: pass it as `at_least_as_fresh` to read this write."""
+    @_builtins.property
+    def adjustment(self) -> _resources_pb2.Adjustment:
+        """The proposal, with what it would change."""
+
+    def __init__(
+        self,
+        *,
+        adjustment: _resources_pb2.Adjustment | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["adjustment", b"adjustment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjustment", b"adjustment", "position", b"position", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProposeAdjustmentResponse: _TypeAlias = ProposeAdjustmentResponse  # noqa: Y015
+
+@_typing.final
+class ApproveAdjustmentRequest(_message.Message):
+    """Request of ApproveAdjustment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    SOURCE_TIME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"adjustments/{adjustment}"."""
+    request_id: _builtins.str
+    """Id of this request, a UUID. The same id with the same content is applied once and always
+    gets the same answer; the key is kept for ever. Without one a retry may apply twice.
+    """
+    reason: _builtins.str
+    """Why, in the approver's words, up to 4 000 code points. The changes carry the proposal's reason
+    and category.
+    """
+    validate_only: _builtins.bool
+    """Check everything and answer as if it had been done, but write nothing."""
+    @_builtins.property
+    def source_time(self) -> _timestamp_pb2.Timestamp:
+        """When the system that this is imported from recorded it; not in the future."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+        source_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["source_time", b"source_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "reason", b"reason", "request_id", b"request_id", "source_time", b"source_time", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApproveAdjustmentRequest: _TypeAlias = ApproveAdjustmentRequest  # noqa: Y015
+
+@_typing.final
+class ApproveAdjustmentResponse(_message.Message):
+    """Answer of ApproveAdjustment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADJUSTMENT_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position of the last event that the request made; of the ledger's head where it only
+    validated.
+    """
+    token: _builtins.str
+    """Token of that position: pass it as `at_least_as_fresh` to read this write."""
+    @_builtins.property
+    def adjustment(self) -> _resources_pb2.Adjustment:
+        """The adjustment as it was made, without its effects on scores: AuditService.GetAdjustment tells
+        those.
+        """
+
+    def __init__(
+        self,
+        *,
+        adjustment: _resources_pb2.Adjustment | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["adjustment", b"adjustment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjustment", b"adjustment", "position", b"position", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApproveAdjustmentResponse: _TypeAlias = ApproveAdjustmentResponse  # noqa: Y015
+
+@_typing.final
+class RejectAdjustmentRequest(_message.Message):
+    """Request of RejectAdjustment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    SOURCE_TIME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"adjustments/{adjustment}"."""
+    request_id: _builtins.str
+    """Id of this request, a UUID. The same id with the same content is applied once and always
+    gets the same answer; the key is kept for ever. Without one a retry may apply twice.
+    """
+    reason: _builtins.str
+    """Why. Required; 1 to 4 000 code points."""
+    validate_only: _builtins.bool
+    """Check everything and answer as if it had been done, but write nothing."""
+    @_builtins.property
+    def source_time(self) -> _timestamp_pb2.Timestamp:
+        """When the system that this is imported from recorded it; not in the future."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+        source_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["source_time", b"source_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "reason", b"reason", "request_id", b"request_id", "source_time", b"source_time", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RejectAdjustmentRequest: _TypeAlias = RejectAdjustmentRequest  # noqa: Y015
+
+@_typing.final
+class RejectAdjustmentResponse(_message.Message):
+    """Answer of RejectAdjustment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADJUSTMENT_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position of the last event that the request made; of the ledger's head where it only
+    validated.
+    """
+    token: _builtins.str
+    """Token of that position: pass it as `at_least_as_fresh` to read this write."""
+    @_builtins.property
+    def adjustment(self) -> _resources_pb2.Adjustment:
+        """The rejected proposal."""
+
+    def __init__(
+        self,
+        *,
+        adjustment: _resources_pb2.Adjustment | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["adjustment", b"adjustment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjustment", b"adjustment", "position", b"position", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RejectAdjustmentResponse: _TypeAlias = RejectAdjustmentResponse  # noqa: Y015

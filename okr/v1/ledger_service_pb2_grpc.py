@@ -140,6 +140,21 @@ class LedgerServiceStub:
                 request_serializer=okr_dot_v1_dot_ledger__service__pb2.AdjustStrategyRequest.SerializeToString,
                 response_deserializer=okr_dot_v1_dot_ledger__service__pb2.AdjustStrategyResponse.FromString,
                 _registered_method=True)
+        self.ProposeAdjustment = channel.unary_unary(
+                '/okr.v1.LedgerService/ProposeAdjustment',
+                request_serializer=okr_dot_v1_dot_ledger__service__pb2.ProposeAdjustmentRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_ledger__service__pb2.ProposeAdjustmentResponse.FromString,
+                _registered_method=True)
+        self.ApproveAdjustment = channel.unary_unary(
+                '/okr.v1.LedgerService/ApproveAdjustment',
+                request_serializer=okr_dot_v1_dot_ledger__service__pb2.ApproveAdjustmentRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_ledger__service__pb2.ApproveAdjustmentResponse.FromString,
+                _registered_method=True)
+        self.RejectAdjustment = channel.unary_unary(
+                '/okr.v1.LedgerService/RejectAdjustment',
+                request_serializer=okr_dot_v1_dot_ledger__service__pb2.RejectAdjustmentRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_ledger__service__pb2.RejectAdjustmentResponse.FromString,
+                _registered_method=True)
 
 
 class LedgerServiceServicer:
@@ -155,7 +170,7 @@ class LedgerServiceServicer:
 
     def UpdateCycle(self, request, context):
         """Changes a cycle's definition. After plan commitment only the title, cadence, grace, approval
-        and policy may change.
+        and policy may change; where the cycle asks for approval, by approved adjustments only.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -296,6 +311,32 @@ class LedgerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ProposeAdjustment(self, request, context):
+        """Proposes such a decision for another person to approve. It is checked as if it were made, and
+        changes nothing. Where a cycle asks for approval, no other change of its committed plan is
+        taken; elsewhere a proposal may be made all the same.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApproveAdjustment(self, request, context):
+        """Approves a proposal of another person: all of its changes are made at once, decided again on
+        the state of that moment. FAILED_PRECONDITION with reason PROPOSAL_OUTDATED where what it
+        changes has itself been changed meanwhile, or where the rules no longer allow it because of
+        what happened meanwhile.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RejectAdjustment(self, request, context):
+        """Rejects a proposal, with a reason. Who proposed it may reject it too, which withdraws it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LedgerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -403,6 +444,21 @@ def add_LedgerServiceServicer_to_server(servicer, server):
                     servicer.AdjustStrategy,
                     request_deserializer=okr_dot_v1_dot_ledger__service__pb2.AdjustStrategyRequest.FromString,
                     response_serializer=okr_dot_v1_dot_ledger__service__pb2.AdjustStrategyResponse.SerializeToString,
+            ),
+            'ProposeAdjustment': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProposeAdjustment,
+                    request_deserializer=okr_dot_v1_dot_ledger__service__pb2.ProposeAdjustmentRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_ledger__service__pb2.ProposeAdjustmentResponse.SerializeToString,
+            ),
+            'ApproveAdjustment': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApproveAdjustment,
+                    request_deserializer=okr_dot_v1_dot_ledger__service__pb2.ApproveAdjustmentRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_ledger__service__pb2.ApproveAdjustmentResponse.SerializeToString,
+            ),
+            'RejectAdjustment': grpc.unary_unary_rpc_method_handler(
+                    servicer.RejectAdjustment,
+                    request_deserializer=okr_dot_v1_dot_ledger__service__pb2.RejectAdjustmentRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_ledger__service__pb2.RejectAdjustmentResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -973,6 +1029,87 @@ class LedgerService:
             '/okr.v1.LedgerService/AdjustStrategy',
             okr_dot_v1_dot_ledger__service__pb2.AdjustStrategyRequest.SerializeToString,
             okr_dot_v1_dot_ledger__service__pb2.AdjustStrategyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProposeAdjustment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.LedgerService/ProposeAdjustment',
+            okr_dot_v1_dot_ledger__service__pb2.ProposeAdjustmentRequest.SerializeToString,
+            okr_dot_v1_dot_ledger__service__pb2.ProposeAdjustmentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApproveAdjustment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.LedgerService/ApproveAdjustment',
+            okr_dot_v1_dot_ledger__service__pb2.ApproveAdjustmentRequest.SerializeToString,
+            okr_dot_v1_dot_ledger__service__pb2.ApproveAdjustmentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RejectAdjustment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.LedgerService/RejectAdjustment',
+            okr_dot_v1_dot_ledger__service__pb2.RejectAdjustmentRequest.SerializeToString,
+            okr_dot_v1_dot_ledger__service__pb2.RejectAdjustmentResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,7 +45,7 @@ class LedgerServiceStub:
     """Drafts a cycle."""
     UpdateCycle: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.UpdateCycleRequest, _ledger_service_pb2.UpdateCycleResponse]
     """Changes a cycle's definition. After plan commitment only the title, cadence, grace, approval
-    and policy may change.
+    and policy may change; where the cycle asks for approval, by approved adjustments only.
     """
     CommitPlan: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.CommitPlanRequest, _ledger_service_pb2.CommitPlanResponse]
     """Commits a cycle's plan: its objectives turn active, and their definitions become the original
@@ -89,6 +89,19 @@ class LedgerServiceStub:
     """Takes a check-in back, for good; it stays in the ledger."""
     AdjustStrategy: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.AdjustStrategyRequest, _ledger_service_pb2.AdjustStrategyResponse]
     """Changes the committed plan by one reasoned decision, all or nothing."""
+    ProposeAdjustment: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.ProposeAdjustmentRequest, _ledger_service_pb2.ProposeAdjustmentResponse]
+    """Proposes such a decision for another person to approve. It is checked as if it were made, and
+    changes nothing. Where a cycle asks for approval, no other change of its committed plan is
+    taken; elsewhere a proposal may be made all the same.
+    """
+    ApproveAdjustment: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.ApproveAdjustmentRequest, _ledger_service_pb2.ApproveAdjustmentResponse]
+    """Approves a proposal of another person: all of its changes are made at once, decided again on
+    the state of that moment. FAILED_PRECONDITION with reason PROPOSAL_OUTDATED where what it
+    changes has itself been changed meanwhile, or where the rules no longer allow it because of
+    what happened meanwhile.
+    """
+    RejectAdjustment: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.RejectAdjustmentRequest, _ledger_service_pb2.RejectAdjustmentResponse]
+    """Rejects a proposal, with a reason. Who proposed it may reject it too, which withdraws it."""
 
 @_typing.type_check_only
 class LedgerServiceAsyncStub(LedgerServiceStub):
@@ -99,7 +112,7 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     """Drafts a cycle."""
     UpdateCycle: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.UpdateCycleRequest, _ledger_service_pb2.UpdateCycleResponse]  # type: ignore[assignment]
     """Changes a cycle's definition. After plan commitment only the title, cadence, grace, approval
-    and policy may change.
+    and policy may change; where the cycle asks for approval, by approved adjustments only.
     """
     CommitPlan: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.CommitPlanRequest, _ledger_service_pb2.CommitPlanResponse]  # type: ignore[assignment]
     """Commits a cycle's plan: its objectives turn active, and their definitions become the original
@@ -143,6 +156,19 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     """Takes a check-in back, for good; it stays in the ledger."""
     AdjustStrategy: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.AdjustStrategyRequest, _ledger_service_pb2.AdjustStrategyResponse]  # type: ignore[assignment]
     """Changes the committed plan by one reasoned decision, all or nothing."""
+    ProposeAdjustment: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ProposeAdjustmentRequest, _ledger_service_pb2.ProposeAdjustmentResponse]  # type: ignore[assignment]
+    """Proposes such a decision for another person to approve. It is checked as if it were made, and
+    changes nothing. Where a cycle asks for approval, no other change of its committed plan is
+    taken; elsewhere a proposal may be made all the same.
+    """
+    ApproveAdjustment: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ApproveAdjustmentRequest, _ledger_service_pb2.ApproveAdjustmentResponse]  # type: ignore[assignment]
+    """Approves a proposal of another person: all of its changes are made at once, decided again on
+    the state of that moment. FAILED_PRECONDITION with reason PROPOSAL_OUTDATED where what it
+    changes has itself been changed meanwhile, or where the rules no longer allow it because of
+    what happened meanwhile.
+    """
+    RejectAdjustment: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.RejectAdjustmentRequest, _ledger_service_pb2.RejectAdjustmentResponse]  # type: ignore[assignment]
+    """Rejects a proposal, with a reason. Who proposed it may reject it too, which withdraws it."""
 
 class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Records decisions and check-ins."""
@@ -162,7 +188,7 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_service_pb2.UpdateCycleResponse, _abc.Awaitable[_ledger_service_pb2.UpdateCycleResponse]]:
         """Changes a cycle's definition. After plan commitment only the title, cadence, grace, approval
-        and policy may change.
+        and policy may change; where the cycle asks for approval, by approved adjustments only.
         """
 
     @_abc_1.abstractmethod
@@ -320,5 +346,36 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_service_pb2.AdjustStrategyResponse, _abc.Awaitable[_ledger_service_pb2.AdjustStrategyResponse]]:
         """Changes the committed plan by one reasoned decision, all or nothing."""
+
+    @_abc_1.abstractmethod
+    def ProposeAdjustment(
+        self,
+        request: _ledger_service_pb2.ProposeAdjustmentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_service_pb2.ProposeAdjustmentResponse, _abc.Awaitable[_ledger_service_pb2.ProposeAdjustmentResponse]]:
+        """Proposes such a decision for another person to approve. It is checked as if it were made, and
+        changes nothing. Where a cycle asks for approval, no other change of its committed plan is
+        taken; elsewhere a proposal may be made all the same.
+        """
+
+    @_abc_1.abstractmethod
+    def ApproveAdjustment(
+        self,
+        request: _ledger_service_pb2.ApproveAdjustmentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_service_pb2.ApproveAdjustmentResponse, _abc.Awaitable[_ledger_service_pb2.ApproveAdjustmentResponse]]:
+        """Approves a proposal of another person: all of its changes are made at once, decided again on
+        the state of that moment. FAILED_PRECONDITION with reason PROPOSAL_OUTDATED where what it
+        changes has itself been changed meanwhile, or where the rules no longer allow it because of
+        what happened meanwhile.
+        """
+
+    @_abc_1.abstractmethod
+    def RejectAdjustment(
+        self,
+        request: _ledger_service_pb2.RejectAdjustmentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_service_pb2.RejectAdjustmentResponse, _abc.Awaitable[_ledger_service_pb2.RejectAdjustmentResponse]]:
+        """Rejects a proposal, with a reason. Who proposed it may reject it too, which withdraws it."""
 
 def add_LedgerServiceServicer_to_server(servicer: LedgerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

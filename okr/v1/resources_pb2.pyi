@@ -87,6 +87,34 @@ BAND_GREEN: Band.ValueType  # 3
 """From `green_from`."""
 Global___Band: _TypeAlias = Band  # noqa: Y015
 
+class _AdjustmentState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AdjustmentStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AdjustmentState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ADJUSTMENT_STATE_UNSPECIFIED: _AdjustmentState.ValueType  # 0
+    """Never returned."""
+    ADJUSTMENT_STATE_PROPOSED: _AdjustmentState.ValueType  # 1
+    """It waits for another person's approval and has changed nothing."""
+    ADJUSTMENT_STATE_APPLIED: _AdjustmentState.ValueType  # 2
+    """It was made: at once, or by the approval of a proposal."""
+    ADJUSTMENT_STATE_REJECTED: _AdjustmentState.ValueType  # 3
+    """It was a proposal and was rejected or withdrawn; it has changed nothing."""
+
+class AdjustmentState(_AdjustmentState, metaclass=_AdjustmentStateEnumTypeWrapper):
+    """Where an adjustment stands."""
+
+ADJUSTMENT_STATE_UNSPECIFIED: AdjustmentState.ValueType  # 0
+"""Never returned."""
+ADJUSTMENT_STATE_PROPOSED: AdjustmentState.ValueType  # 1
+"""It waits for another person's approval and has changed nothing."""
+ADJUSTMENT_STATE_APPLIED: AdjustmentState.ValueType  # 2
+"""It was made: at once, or by the approval of a proposal."""
+ADJUSTMENT_STATE_REJECTED: AdjustmentState.ValueType  # 3
+"""It was a proposal and was rejected or withdrawn; it has changed nothing."""
+Global___AdjustmentState: _TypeAlias = AdjustmentState  # noqa: Y015
+
 @_typing.final
 class Cycle(_message.Message):
     """The time box of a set of objectives."""
@@ -568,6 +596,8 @@ class AdjustmentChange(_message.Message):
     OBJECTIVE_AFTER_FIELD_NUMBER: _builtins.int
     ALIGNMENT_FIELD_NUMBER: _builtins.int
     DEPENDANTS_FIELD_NUMBER: _builtins.int
+    CYCLE_BEFORE_FIELD_NUMBER: _builtins.int
+    CYCLE_AFTER_FIELD_NUMBER: _builtins.int
     subject: _builtins.str
     """The objective, key result or alignment child that changed."""
     position: _builtins.int
@@ -602,6 +632,14 @@ class AdjustmentChange(_message.Message):
     def dependants(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Objectives and key results that depend on the subject through alignment."""
 
+    @_builtins.property
+    def cycle_before(self) -> _values_pb2.CycleDefinition:
+        """The cycle's changed fields, before."""
+
+    @_builtins.property
+    def cycle_after(self) -> _values_pb2.CycleDefinition:
+        """The cycle's changed fields, after."""
+
     def __init__(
         self,
         *,
@@ -615,18 +653,66 @@ class AdjustmentChange(_message.Message):
         objective_after: _values_pb2.ObjectiveDefinition | None = ...,
         alignment: Global___Alignment | None = ...,
         dependants: _abc.Iterable[_builtins.str] | None = ...,
+        cycle_before: _values_pb2.CycleDefinition | None = ...,
+        cycle_after: _values_pb2.CycleDefinition | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["alignment", b"alignment", "changed", b"changed", "key_result_after", b"key_result_after", "key_result_before", b"key_result_before", "objective_after", b"objective_after", "objective_before", b"objective_before"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["alignment", b"alignment", "changed", b"changed", "cycle_after", b"cycle_after", "cycle_before", b"cycle_before", "key_result_after", b"key_result_after", "key_result_before", b"key_result_before", "objective_after", b"objective_after", "objective_before", b"objective_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alignment", b"alignment", "changed", b"changed", "dependants", b"dependants", "event_type", b"event_type", "key_result_after", b"key_result_after", "key_result_before", b"key_result_before", "objective_after", b"objective_after", "objective_before", b"objective_before", "position", b"position", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alignment", b"alignment", "changed", b"changed", "cycle_after", b"cycle_after", "cycle_before", b"cycle_before", "dependants", b"dependants", "event_type", b"event_type", "key_result_after", b"key_result_after", "key_result_before", b"key_result_before", "objective_after", b"objective_after", "objective_before", b"objective_before", "position", b"position", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AdjustmentChange: _TypeAlias = AdjustmentChange  # noqa: Y015
 
 @_typing.final
+class AdjustmentStep(_message.Message):
+    """A step on an adjustment's way: who took it, when and why."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTOR_FIELD_NUMBER: _builtins.int
+    ON_BEHALF_OF_FIELD_NUMBER: _builtins.int
+    RECORDED_TIME_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    SOURCE_TIME_FIELD_NUMBER: _builtins.int
+    actor: _builtins.str
+    """Who took it."""
+    on_behalf_of: _builtins.str
+    """For whom the actor acted."""
+    position: _builtins.int
+    """Position of the event."""
+    reason: _builtins.str
+    """Why, in the actor's words; an approval may go without."""
+    @_builtins.property
+    def recorded_time(self) -> _timestamp_pb2.Timestamp:
+        """When the ledger learnt it."""
+
+    @_builtins.property
+    def source_time(self) -> _timestamp_pb2.Timestamp:
+        """When the system that it was imported from recorded it."""
+
+    def __init__(
+        self,
+        *,
+        actor: _builtins.str = ...,
+        on_behalf_of: _builtins.str = ...,
+        recorded_time: _timestamp_pb2.Timestamp | None = ...,
+        position: _builtins.int = ...,
+        reason: _builtins.str = ...,
+        source_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["recorded_time", b"recorded_time", "source_time", b"source_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "on_behalf_of", b"on_behalf_of", "position", b"position", "reason", b"reason", "recorded_time", b"recorded_time", "source_time", b"source_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AdjustmentStep: _TypeAlias = AdjustmentStep  # noqa: Y015
+
+@_typing.final
 class Adjustment(_message.Message):
-    """One reasoned decision that changed the committed plan."""
+    """One reasoned decision that changed the committed plan, or the proposal of one."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -644,6 +730,9 @@ class Adjustment(_message.Message):
     CHANGES_FIELD_NUMBER: _builtins.int
     EFFECTS_FIELD_NUMBER: _builtins.int
     SOURCE_TIME_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    PROPOSED_FIELD_NUMBER: _builtins.int
+    DECIDED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"adjustments/{adjustment}"."""
     cycle: _builtins.str
@@ -651,28 +740,32 @@ class Adjustment(_message.Message):
     title: _builtins.str
     """Title."""
     actor: _builtins.str
-    """Who decided it."""
+    """Who made it: of a proposal that was approved, the approver; of any other, who proposed it."""
     on_behalf_of: _builtins.str
     """For whom the actor acted."""
     reason: _builtins.str
-    """Why, in the actor's words."""
+    """Why, in the words of who decided or proposed it."""
     category: _values_pb2.Category.ValueType
     """Why, as a category."""
     first_position: _builtins.int
-    """Position of its first event."""
+    """Position of the event that made it; of the proposal's event before there is one."""
     last_position: _builtins.int
-    """Position of its last event."""
+    """Position of its last change; of the proposal's event where there is none."""
+    state: Global___AdjustmentState.ValueType
+    """Where it stands."""
     @_builtins.property
     def recorded_time(self) -> _timestamp_pb2.Timestamp:
-        """When the ledger learnt it."""
+        """When the ledger learnt it: that it was made, or else proposed."""
 
     @_builtins.property
     def effective_date(self) -> _date_pb2.Date:
-        """The day from which it holds."""
+        """The day from which it holds. Of a proposal that names none, the day on which it was proposed."""
 
     @_builtins.property
     def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___AdjustmentChange]:
-        """What it changed, in order."""
+        """What it changed, in order. Of a proposal, what it would have changed when it was made, at
+        positions 0.
+        """
 
     @_builtins.property
     def effects(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScoreEffect]:
@@ -683,6 +776,14 @@ class Adjustment(_message.Message):
     @_builtins.property
     def source_time(self) -> _timestamp_pb2.Timestamp:
         """When the system that it was imported from recorded it."""
+
+    @_builtins.property
+    def proposed(self) -> Global___AdjustmentStep:
+        """The proposal, absent where it was made at once."""
+
+    @_builtins.property
+    def decided(self) -> Global___AdjustmentStep:
+        """The approval or rejection, absent where there is none."""
 
     def __init__(
         self,
@@ -701,10 +802,13 @@ class Adjustment(_message.Message):
         changes: _abc.Iterable[Global___AdjustmentChange] | None = ...,
         effects: _abc.Iterable[Global___ScoreEffect] | None = ...,
         source_time: _timestamp_pb2.Timestamp | None = ...,
+        state: Global___AdjustmentState.ValueType = ...,
+        proposed: Global___AdjustmentStep | None = ...,
+        decided: Global___AdjustmentStep | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["effective_date", b"effective_date", "recorded_time", b"recorded_time", "source_time", b"source_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decided", b"decided", "effective_date", b"effective_date", "proposed", b"proposed", "recorded_time", b"recorded_time", "source_time", b"source_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "category", b"category", "changes", b"changes", "cycle", b"cycle", "effective_date", b"effective_date", "effects", b"effects", "first_position", b"first_position", "last_position", b"last_position", "name", b"name", "on_behalf_of", b"on_behalf_of", "reason", b"reason", "recorded_time", b"recorded_time", "source_time", b"source_time", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "category", b"category", "changes", b"changes", "cycle", b"cycle", "decided", b"decided", "effective_date", b"effective_date", "effects", b"effects", "first_position", b"first_position", "last_position", b"last_position", "name", b"name", "on_behalf_of", b"on_behalf_of", "proposed", b"proposed", "reason", b"reason", "recorded_time", b"recorded_time", "source_time", b"source_time", "state", b"state", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -857,7 +857,10 @@ class CycleDefinition(_message.Message):
     grace_days: _builtins.int
     """Days after the last day on which check-ins may still fall, 0 to 90."""
     adjustments_need_approval: _builtins.bool
-    """Whether a strategy adjustment is proposed by one person and approved by another."""
+    """Whether every change of the committed plan has to be proposed by one person and approved by
+    another, the change of this field included: once committed, a cycle that asks for approval is
+    changed by approved adjustments only (`StrategyChange.update_cycle`).
+    """
     @_builtins.property
     def first_day(self) -> _date_pb2.Date:
         """First day of the cycle. Fixed at plan commitment."""

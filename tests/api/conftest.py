@@ -18,6 +18,7 @@ from tests.support.ask import (
     new,
     objective,
     phased,
+    propose,
     retire,
     retract,
     team,
@@ -52,7 +53,8 @@ def furnish(me: Caller) -> None:
 
     In the quarter: `awareness` (followers with check-ins 1 and 2, the second retracted; traffic;
     newsletter, dropped) contributes to `revenue` (customers); `graded` and `given-up` are closed;
-    `measures` has a key result of each kind. The team `old` is retired.
+    `measures` has a key result of each kind. The team `old` is retired. The adjustment `first` is
+    made, `waiting` proposed.
     """
     me.all_of(
         *(team(), team("sales"), team("old"), retire("teams/old")),
@@ -77,6 +79,7 @@ def furnish(me: Caller) -> None:
         grade("objectives/graded", on="2024-09-30"),
         abandon("objectives/given-up", because="no longer wanted"),
         adjust(add("more", target="2"), name="first", on="2024-08-05"),
+        propose(add("maybe", target="2"), name="waiting", on="2024-08-05"),
         running_cycle(),
         objective("running", new("pace", target="10"), cycle="cycles/now"),
         commit("cycles/now"),

@@ -43,6 +43,8 @@ ELSEWHERE: Final = {
     "INSTANT_OUT_OF_RANGE": "test_bad_reads",
     "DAY_IN_FUTURE": "test_bad_reads",
     "REQUEST_TOO_LARGE": "test_bad_calls",
+    "OWN_PROPOSAL": "test_approval",
+    "PROPOSAL_OUTDATED": "test_approval",
 }
 """Reasons that need more than a table's line, and the modules of this folder that assert them."""
 

@@ -28,7 +28,7 @@ from ledger.event import Record
 from ledger.log.contract import Append, EncodedEvent
 from ledger.log.sqlite import open_log
 from okr.v1 import audit_service_pb2 as audit
-from tests.api.test_retries import quarter
+from tests.api.test_retries import asker, quarter
 from tests.support.questions import questions
 from tests.support.serving import shared_loop
 from tests.support.whole import METHODS, Caller, whole_service
@@ -98,7 +98,7 @@ def _make(name: str) -> None:
     target.mkdir()
     with tempfile.TemporaryDirectory() as folder, whole_service(shared_loop(), Path(folder)) as me:
         for request in quarter():
-            me.ask(request)
+            me.ask(request, asker(request))
         head = me.head()
         made = me.ask(audit.ListEventsRequest(page_size=1000)).events
         stored = [

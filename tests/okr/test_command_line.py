@@ -270,6 +270,50 @@ def test_a_quarter_by_hand(okr: Okr) -> None:
     )
 
 
+def test_a_proposal_by_one_and_its_approval_by_another(okr: Okr) -> None:
+    def do(*arguments: str) -> str:
+        result = okr(*arguments)
+        assert result.exit_code == 0, result.output
+        return told(result)
+
+    do("cycle", "create", "--id", "slow", "Lassú", "2026-07-01", "2026-12-31")
+    do("objective", "create", "--id", "calm", "slow", "company", "Nyugalom")
+    do("key-result", "add", "calm", "Szünetek", "--id", "breaks", "--target", "10")
+    do("cycle", "commit", "slow")
+    flag = ("--revise-cycle", "adjustments_need_approval=yes")
+    do("adjust", "slow", "--title", "Négy szem", *flag, *WHY)
+    assert "approval needed" in do("cycle", "show", "slow")
+    refused = okr("key-result", "drop", "calm/breaks", *WHY)
+    assert "Propose it: okr propose CYCLE" in told(refused)
+
+    less = ("--title", "Kevesebb szünet", "--target", "calm/breaks=8", *WHY)
+    assert "nothing was written" in do("propose", "slow", "--id", "less", *less, "--dry-run")
+    shown = do("propose", "slow", "--id", "less", *less)
+    assert "Kevesebb szünet less proposed" in shown
+    assert "target 10 → 8" in shown
+    assert "Ask another person" in told(okr("approve", "less"))
+    bea = ("--actor", "people/bea")
+    assert "nothing was written" in do(*bea, "approve", "less", "--dry-run")
+    assert "approved by people/bea" in do(*bea, "approve", "less", "--reason", "Rendben")
+
+    do("propose", "slow", "--id", "late", "--title", "Túl késő", "--drop", "calm/breaks", *WHY)
+    assert okr("reject", "late").exit_code == 1
+    assert "rejected by people/p-1" in do("reject", "late", "--reason", "Mégsem")
+    off = ("--revise-cycle", "adjustments_need_approval=no")
+    assert "yes → no" in do("propose", "slow", "--id", "off", "--title", "Elég", *off, *WHY)
+    listed = do("adjustments", "slow")
+    assert "less applied" in listed
+    assert "late rejected" in listed
+    assert "off proposed" in listed
+    assert "Rendben" in listed
+    told_again = told(okr(*bea, "approve", "late"))
+    assert "adjustments/late is REJECTED already" in told_again
+    do("propose", "slow", "--id", "more", "--title", "x", "--target", "calm/breaks=9", *WHY)
+    do("propose", "slow", "--id", "most", "--title", "x", "--target", "calm/breaks=12", *WHY)
+    do(*bea, "approve", "most")
+    assert 'calm/keyResults/breaks was "2" and is "3"' in told(okr(*bea, "approve", "more"))
+
+
 def test_an_adjustment_from_a_file(okr: Okr, tmp_path: Path) -> None:
     file = tmp_path / "a.json"
     wrong = {"id": "a1", "title": "A", "changes": [{"drop": "brand"}]}

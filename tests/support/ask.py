@@ -255,6 +255,24 @@ def adjust(
     return _with(request, {"because": because, **rest})
 
 
+def propose(
+    *changes: Message, name: str = "week-6", cycle: str = Q3, because: str = WHY, **rest: Any
+) -> api.ProposeAdjustmentRequest:
+    """The proposal of such a decision."""
+    asked = adjust(*changes, name=name, cycle=cycle, because=because, **rest)
+    return api.ProposeAdjustmentRequest.FromString(asked.SerializeToString())
+
+
+def approve(name: str = "week-6", **rest: Any) -> api.ApproveAdjustmentRequest:
+    """The approval of a proposal."""
+    return _with(api.ApproveAdjustmentRequest(name=f"adjustments/{name}"), rest)
+
+
+def reject(name: str = "week-6", because: str = "too late") -> api.RejectAdjustmentRequest:
+    """The rejection of a proposal."""
+    return api.RejectAdjustmentRequest(name=f"adjustments/{name}", reason=because)
+
+
 def _changing(
     request: Request, definition: type[Message], mask: tuple[str, ...], rest: dict[str, Any]
 ) -> Request:

@@ -45,12 +45,19 @@ class Scenario:
     today: str = "2026-08-12"
     states: dict[str, State] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
+    actor: str = ACTOR
+    on_behalf_of: str = ""
     decision: Decision | None = None
     refusal: Refusal | None = None
 
     def on(self, today: str) -> Self:
         """The days go by."""
         self.today = today
+        return self
+
+    def by(self, actor: str, on_behalf_of: str = "") -> Self:
+        """Somebody else asks from now on."""
+        self.actor, self.on_behalf_of = actor, on_behalf_of
         return self
 
     def given(self, *requests: Message) -> Self:
@@ -156,7 +163,13 @@ class Scenario:
 
     def context(self) -> Context:
         """The circumstances of a request."""
-        return Context(self.now_us, ACTOR, "", REQUEST, lambda: f"made-{len(self.records)}")
+        return Context(
+            self.now_us,
+            self.actor,
+            self.on_behalf_of,
+            REQUEST,
+            lambda: f"made-{len(self.records)}",
+        )
 
     @property
     def now_us(self) -> int:

@@ -15,12 +15,14 @@ from okr.cli.show.measures import field, goal
 from okr.v1.resources_pb2 import (
     Adjustment,
     AdjustmentChange,
+    AdjustmentState,
     KeyResultRevision,
     ScoreEffect,
 )
 from okr.v1.values_pb2 import (
     AlignmentKind,
     Category,
+    CycleDefinition,
     KeyResultDefinition,
     ObjectiveDefinition,
 )
@@ -36,6 +38,12 @@ _VERBS = {
     "ObjectiveAbandoned": "given up",
     "Aligned": "aligned",
     "Unaligned": "no longer aligned",
+    "CycleRevised": "revised",
+}
+_STATES = {
+    AdjustmentState.ADJUSTMENT_STATE_PROPOSED: "yellow",
+    AdjustmentState.ADJUSTMENT_STATE_APPLIED: "green",
+    AdjustmentState.ADJUSTMENT_STATE_REJECTED: "red",
 }
 
 
@@ -89,7 +97,11 @@ def _revision(given: KeyResultRevision) -> Iterator[RenderableType]:
 
 
 def _adjustment(given: Adjustment) -> Iterator[RenderableType]:
-    yield Text.assemble((given.title, "bold"), f"  {names.short(given.name)}")
+    title = Text.assemble((given.title, "bold"), f"  {names.short(given.name)}")
+    if given.HasField("proposed"):
+        state = marks.word(AdjustmentState.DESCRIPTOR, given.state)
+        title.append(f"  {state}", style=_STATES.get(given.state, ""))
+    yield title
     at = f"@{given.first_position}"
     if given.last_position != given.first_position:
         at += f" – @{given.last_position}"
@@ -98,6 +110,13 @@ def _adjustment(given: Adjustment) -> Iterator[RenderableType]:
     yield Text.assemble(
         f"  {marks.word(Category.DESCRIPTOR, given.category)}: ", (given.reason, "italic")
     )
+    for step, verb in ((given.proposed, "proposed"), (given.decided, _decision(given))):
+        if step.position:
+            by = f"{step.actor} for {step.on_behalf_of}" if step.on_behalf_of else step.actor
+            yield Text.assemble(
+                (f"  {verb} by {by}  @{step.position}", "dim"),
+                (f"  {step.reason}", "italic") if step is given.decided else "",
+            )
     for change in given.changes:
         yield from _change(change)
     if given.effects:
@@ -105,11 +124,16 @@ def _adjustment(given: Adjustment) -> Iterator[RenderableType]:
         yield marks.indented(_effects(given.effects))
 
 
+def _decision(given: Adjustment) -> str:
+    rejected = given.state == AdjustmentState.ADJUSTMENT_STATE_REJECTED
+    return "rejected" if rejected else "approved"
+
+
 def _change(given: AdjustmentChange) -> Iterator[RenderableType]:
     yield Text.assemble(
         f"  {verb(given.event_type)}  ",
         (names.short(given.subject), "bold"),
-        f"  @{given.position}",
+        f"  @{given.position}" if given.position else "",
     )
     if given.HasField("alignment"):
         kind = marks.word(AlignmentKind.DESCRIPTOR, given.alignment.kind)
@@ -118,21 +142,18 @@ def _change(given: AdjustmentChange) -> Iterator[RenderableType]:
         yield _indent(_changed(given.changed, given.key_result_before, given.key_result_after))
     elif given.HasField("objective_before"):
         yield _indent(_changed(given.changed, given.objective_before, given.objective_after))
+    elif given.HasField("cycle_before"):
+        yield _indent(_changed(given.changed, given.cycle_before, given.cycle_after))
     elif given.HasField("key_result_after"):
         yield f"    {given.key_result_after.title}: {goal(given.key_result_after)}"
     if given.dependants:
         yield f"    depend on it: {', '.join(map(names.short, given.dependants))}"
 
 
-def _why(given: KeyResultRevision | Adjustment) -> Text:
-    category = marks.word(Category.DESCRIPTOR, given.category)
-    return Text.assemble(f"  {category}: ", (given.reason, "italic"))
-
-
 def _changed(
     mask: FieldMask,
-    before: KeyResultDefinition | ObjectiveDefinition,
-    after: KeyResultDefinition | ObjectiveDefinition,
+    before: KeyResultDefinition | ObjectiveDefinition | CycleDefinition,
+    after: KeyResultDefinition | ObjectiveDefinition | CycleDefinition,
 ) -> Table:
     table = marks.table("field", "before", "", "after")
     for path in mask.paths:

@@ -87,6 +87,8 @@ def field(definition: Message, name: str, value: object = None) -> str:
         value = {f.name: v for f, v in definition.ListFields()}.get(name)
     described = definition.DESCRIPTOR.fields_by_name[name]
     match value:
+        case None if described.type == described.TYPE_BOOL:
+            return "no"
         case None:
             return NOTHING
         case PersonalText():
@@ -99,7 +101,9 @@ def field(definition: Message, name: str, value: object = None) -> str:
             return str(described.enum_type.values_by_number[value].name).rpartition("_")[2].lower()
         case str() if name == "target_change_percent":
             return f"{'' if value.startswith('-') else '+'}{number(value)} %"
-        case str() if name not in ("title", "unit", "description", "team", "parent"):
+        case True:
+            return "yes"
+        case str() if name not in ("title", "unit", "description", "team", "parent", "time_zone"):
             return number(value)
         case _ if name == "milestones":
             return ", ".join(step.id for step in getattr(definition, name))

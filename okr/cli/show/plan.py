@@ -43,6 +43,7 @@ def cycle(given: Cycle) -> RenderableType:
         ("cadence", marks.word(Cadence.DESCRIPTOR, definition.cadence)),
         ("grace", f"{definition.grace_days} days"),
         ("policy", f"{definition.policy.name}/v{definition.policy.version}"),
+        ("approval", "needed" if definition.adjustments_need_approval else "not needed"),
         ("etag", given.etag),
     )
 

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 from ledger import refusals
 from ledger.cycles import Cycle
@@ -44,7 +45,7 @@ class Edge:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Alignments:
     """The graph as its stream makes it."""
 
@@ -54,18 +55,18 @@ class Alignments:
     def parents(self, name: str) -> list[str]:
         """What a node is aligned to, and a key result's own objective."""
         own = [stream_of(name)] if stream_of(name) != name else []
-        return own + [edge.parent for edge in self.edges if edge.child == name]
+        return own + self._parents.get(name, [])
 
     def dependants(self, name: str) -> list[str]:
-        """What depends on a node through alignment, directly or further up, by name.
+        """What an event names of them: the first `MOST_DEPENDANTS` by name."""
+        return sorted(self.all_dependants(name))[:MOST_DEPENDANTS]
 
-        A key result's own objective always depends on it and is not named. At most
-        `MOST_DEPENDANTS`.
+    def all_dependants(self, name: str) -> set[str]:
+        """What depends on a node through alignment, directly or further up.
+
+        A key result's own objective always depends on it and is not named.
         """
-        if not self.edges:
-            return []
-        reached = {*self._above(name)} - {name, stream_of(name)}
-        return sorted(reached)[:MOST_DEPENDANTS]
+        return {*self._above(name)} - {name, stream_of(name)} if self.edges else set()
 
     def path(self, start: str, end: str) -> tuple[str, ...]:
         """The shortest way up from a node to another, both included; empty if there is none."""
@@ -76,6 +77,13 @@ class Alignments:
         while way[-1] != start:
             way.append(came_from[way[-1]])
         return tuple(reversed(way))
+
+    @cached_property
+    def _parents(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for edge in self.edges:
+            found.setdefault(edge.child, []).append(edge.parent)
+        return found
 
     def _above(self, start: str) -> dict[str, str]:
         """Every node above a node, with the one it was first reached from."""

@@ -326,7 +326,7 @@ class _Measured:
     @cached_property
     def periods(self) -> tuple[Decimal | None, ...]:
         """The value in force of each period that has ended, and of the running one if checked."""
-        cadence = _cadence(self.cycle)
+        cadence = cadence_of(self.cycle)
         found: list[Decimal | None] = []
         for period in pace.periods(self.cycle.first_day, self.cycle.last_day, cadence):
             if period.first_day > self.day:
@@ -352,7 +352,7 @@ def _key_result_standing(facts: KeyResultFacts, cycle: Cycle, day: date) -> KeyR
     expected = pace.expected_progress(current, cycle.first_day, cycle.last_day, on, policy)
     attained = attainment(current, reading, policy)
     last = measured.last
-    stale = pace.is_stale(last.effective if last else None, on, _cadence(cycle))
+    stale = pace.is_stale(last.effective if last else None, on, cadence_of(cycle))
     return KeyResultStanding(
         facts=facts,
         value=reading.value,
@@ -399,7 +399,8 @@ def _values(check_ins: Iterable[CheckIn]) -> list[Decimal]:
     ]
 
 
-def _cadence(cycle: Cycle) -> Cadence:
+def cadence_of(cycle: Cycle) -> Cadence:
+    """How often a cycle asks for a check-in."""
     name = values.Cadence.Name(cycle.definition.cadence)
     return Cadence(name.removeprefix("CADENCE_"))
 

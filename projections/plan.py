@@ -1,7 +1,8 @@
 """Who belongs to what: objectives to cycles and teams, key results to objectives, and so on.
 
 A collection is named by its path: "cycles", "cycles/2026-q4/objectives". A member enters it once or
-again, and nothing leaves: whether an objective still is a team's is for its revisions to say.
+again, and nothing leaves: whether an objective still is a team's, or an owner's, is for its
+revisions to say.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from okr.v1.values_pb2 import KeyResultDefinition, ObjectiveDefinition
     from projections.event import Event
 
 CYCLES: Final = "cycles"
@@ -35,6 +37,11 @@ def objectives_of(owner: str) -> str:
 def key_results_of(objective: str) -> str:
     """The collection of an objective's key results, dropped ones included."""
     return f"{objective}/keyResults"
+
+
+def owned_by(owner: str) -> str:
+    """The collection of the objectives and key results that ever named an owner."""
+    return f"owners/{owner}"
 
 
 def adjustments_of(cycle: str) -> str:
@@ -83,22 +90,40 @@ def _objective(event: Event) -> list[Membership]:
         Membership(objectives_of(owner), position, fact.objective)
         for owner in (fact.cycle, fact.definition.team)
         if owner
-    ]
+    ] + _owned(position, fact.definition, fact.objective)
 
 
 def _moved_objective(event: Event) -> list[Membership]:
-    fact = event.fact
+    fact, position = event.fact, event.record.position
     assert isinstance(fact, facts.ObjectiveRevised)
+    owned = _owned(position, fact.after, fact.objective)
     if "team" not in fact.changed.paths:
-        return []
-    return [Membership(objectives_of(fact.after.team), event.record.position, fact.objective)]
+        return owned
+    return [Membership(objectives_of(fact.after.team), position, fact.objective), *owned]
 
 
 def _key_result(event: Event) -> list[Membership]:
-    fact = event.fact
+    fact, position = event.fact, event.record.position
     assert isinstance(fact, facts.KeyResultAdded | facts.KeyResultCarriedOver)
     collection = fact.key_result.rpartition("/")[0]
-    return [Membership(collection, event.record.position, fact.key_result)]
+    return [
+        Membership(collection, position, fact.key_result),
+        *_owned(position, fact.definition, fact.key_result),
+    ]
+
+
+def _revised_key_result(event: Event) -> list[Membership]:
+    fact = event.fact
+    assert isinstance(fact, facts.KeyResultRevised)
+    return _owned(event.record.position, fact.after, fact.key_result)
+
+
+def _owned(
+    position: int, definition: ObjectiveDefinition | KeyResultDefinition, name: str
+) -> list[Membership]:
+    """The owner that a definition, or what changed of it, names."""
+    owner = definition.owner.plain
+    return [Membership(owned_by(owner), position, name)] if owner else []
 
 
 def _adjustment(event: Event) -> list[Membership]:
@@ -117,9 +142,11 @@ MODEL: Final = ReadModel(
         facts.ObjectiveRevised: _moved_objective,
         facts.KeyResultAdded: _key_result,
         facts.KeyResultCarriedOver: _key_result,
+        facts.KeyResultRevised: _revised_key_result,
         facts.AdjustmentProposed: _adjustment,
         facts.StrategyAdjusted: _adjustment,
     },
+    version=2,
 )
 
 

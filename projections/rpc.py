@@ -16,7 +16,7 @@ from okr.v1.audit_service_pb2_grpc import AuditServiceServicer
 from okr.v1.event_record_pb2 import Event
 from okr.v1.resources_pb2 import Scorecard
 from okr.v1.score_service_pb2_grpc import ScoreServiceServicer
-from projections import audit, catalogue
+from projections import audit, catalogue, deviations, dues
 from projections.as_of import Known
 from projections.paging import Listed, Slice, cut
 from projections.reading import Reader
@@ -106,6 +106,22 @@ class ScoreRpc(ScoreServiceServicer):
     ) -> score_api.GetScorecardResponse:
         scorecard, at = await self._reader.one(request, lambda c, k: _scorecard(c, request, k))
         return score_api.GetScorecardResponse(scorecard=scorecard, **at)
+
+    async def ListDueCheckIns(
+        self, request: score_api.ListDueCheckInsRequest, context: ServicerContext[Any, Any]
+    ) -> score_api.ListDueCheckInsResponse:
+        due, at = await self._reader.page(
+            request, lambda c, k, part: dues.list_due_check_ins(c, request, k, part)
+        )
+        return score_api.ListDueCheckInsResponse(due_check_ins=due.items, **at)
+
+    async def ListDeviations(
+        self, request: score_api.ListDeviationsRequest, context: ServicerContext[Any, Any]
+    ) -> score_api.ListDeviationsResponse:
+        found, at = await self._reader.page(
+            request, lambda c, k, part: deviations.list_deviations(c, request, k, part)
+        )
+        return score_api.ListDeviationsResponse(deviations=found.items, **at)
 
 
 class AuditRpc(AuditServiceServicer):

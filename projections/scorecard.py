@@ -50,8 +50,8 @@ def tree(connection: Connection, cycle: Cycle, team: str, position: int, day: da
     teams = teams_on(connection, position, day)
     if team and team not in teams:
         raise NotFound(team)
-    names = _below(teams, team)
-    made = board(connection, _candidates(connection, cycle, team, names, position), position, day)
+    names = below(teams, team)
+    made = board(connection, candidates(connection, cycle, team, names, position), position, day)
     own: dict[str, list[str]] = {name: [] for name in names}
     for name, objective in made.facts.objectives.items():
         if objective.cycle == cycle.name and objective.definition.team in own:
@@ -96,11 +96,11 @@ def teams_on(connection: Connection, position: int, day: date) -> dict[str, Team
     return {name: team for name, team in sorted(found.items()) if team is not None}
 
 
-def _below(teams: Mapping[str, Team], root: str) -> list[str]:
+def below(teams: Mapping[str, Team], root: str) -> list[str]:
     """The teams below a root, itself first, parents before children; all of them below none."""
     found = [root] if root else []
     for name in _children(teams, root):
-        found += _below(teams, name)
+        found += below(teams, name)
     return found
 
 
@@ -120,7 +120,7 @@ def _with_sub_teams(
     return below
 
 
-def _candidates(
+def candidates(
     connection: Connection, cycle: Cycle, team: str, names: Sequence[str], position: int
 ) -> list[str]:
     """The cycle's objectives by creation; below a team those that were ever of its tree."""

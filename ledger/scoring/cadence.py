@@ -58,16 +58,41 @@ def is_stale(last_check_in_day: date | None, day: date, cadence: Cadence) -> boo
     same day of the next month (or that month's last). Days after a cycle's end are the caller's
     to cut.
     """
-    if last_check_in_day is None:
-        return False
-    length = _DAYS.get(cadence)
-    if length is not None:
-        return (day - last_check_in_day).days > length
-    following = _month_end(last_check_in_day)
-    if following == date.max:
-        return False
-    month_end = _month_end(following + _DAY)
-    return day > month_end.replace(day=min(last_check_in_day.day, month_end.day))
+    return last_check_in_day is not None and day > _next_after(last_check_in_day, cadence)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A check-in to make: by which day, for which period, that one's number from 1."""
+
+    day: date
+    period: Period
+    number: int
+
+
+def next_due(
+    beats: Sequence[Period], last: date | None, since: date, cadence: Cadence
+) -> Due | None:
+    """The next check-in that a key result owes; None once the cycle asks for no more.
+
+    `beats` are the cycle's periods, `last` the day of the last check-in, `since` the day from
+    which the key result counts. Before the first check-in it is due on the last day of the first
+    period that the key result counted for in full. After one it is due a cadence later, as
+    `is_stale` counts, or on the cycle's last day where that comes first; then a check-in in the
+    last period is the last one.
+    """
+    if not beats:
+        return None
+    end = beats[-1]
+    if last is None:
+        day = next((p.last_day for p in beats if p.first_day >= since), end.last_day)
+    else:
+        day = max(_next_after(last, cadence), beats[0].first_day)
+        if day > end.last_day and last >= end.first_day:
+            return None
+        day = min(day, end.last_day)
+    number = sum(1 for period in beats if period.first_day <= day)
+    return Due(day, beats[number - 1], number)
 
 
 def check_ins_made(
@@ -82,13 +107,28 @@ def check_ins_made(
     return made, len(ended)
 
 
+def _next_after(last_check_in_day: date, cadence: Cadence) -> date:
+    """The day on which the check-in after one is due."""
+    length = _DAYS.get(cadence)
+    if length is not None:
+        return _later(last_check_in_day, length)
+    following = _month_end(last_check_in_day)
+    if following == date.max:
+        return date.max
+    month_end = _month_end(following + _DAY)
+    return month_end.replace(day=min(last_check_in_day.day, month_end.day))
+
+
 def _days(period: Period) -> int:
     return (period.last_day - period.first_day).days + 1
 
 
 def _block_end(start: date, cadence: Cadence) -> date:
-    ordinal = start.toordinal() + _DAYS[cadence] - 1
-    return date.fromordinal(min(ordinal, date.max.toordinal()))
+    return _later(start, _DAYS[cadence] - 1)
+
+
+def _later(day: date, days: int) -> date:
+    return date.fromordinal(min(day.toordinal() + days, date.max.toordinal()))
 
 
 def _month_end(day: date) -> date:

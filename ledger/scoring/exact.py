@@ -53,6 +53,11 @@ def rounded(number: Decimal) -> Decimal:
         return CONTEXT.plus(number)
 
 
+def units(number: Decimal) -> int:
+    """A rounded number counted in its last place: whole, and in the same order as the numbers."""
+    return int(CONTEXT.scaleb(number, PLACES))
+
+
 def half_up(number: Decimal, places: int) -> Decimal:
     """Half-up to `places` places (0 to 12), as people print figures; never used for a score."""
     try:

@@ -40,6 +40,7 @@ __all__ = [
     "Linear",
     "Period",
     "Phased",
+    "RecentPace",
     "Status",
     "Trajectory",
     "band",
@@ -50,10 +51,14 @@ __all__ = [
     "forecast",
     "gap",
     "is_stale",
+    "lost_ground",
     "met",
+    "pace_shortfall",
     "periods",
     "plan_overshoot",
     "plan_ratios",
+    "recent_pace",
+    "required_pace",
     "running_ratios",
     "status",
     "status_rollup",
@@ -116,7 +121,7 @@ def forecast(points: Sequence[tuple[date, Decimal]], day: date, last_day: date) 
     up to `day`, per day between them; the range goes on with the slowest and the fastest of the
     steps among the four. None without two points to take a pace from.
     """
-    known = sorted({at: value for at, value in points if at <= day}.items())[-FORECAST_POINTS:]
+    known = _latest(points, day)
     if len(known) < 2:
         return None
     steps = [_pace(earlier, later) for earlier, later in pairwise(known)]
@@ -127,6 +132,72 @@ def forecast(points: Sequence[tuple[date, Decimal]], day: date, last_day: date) 
         for pace in (_pace(known[0], known[-1]), min(steps), max(steps))
     )
     return Forecast(value, low, high)
+
+
+@dataclass(frozen=True, slots=True)
+class RecentPace:
+    """The change a day, rounded, over the latest points, and the first and last of these."""
+
+    per_day: Decimal
+    first: tuple[date, Decimal]
+    last: tuple[date, Decimal]
+
+
+def recent_pace(points: Sequence[tuple[date, Decimal]], day: date) -> RecentPace | None:
+    """The pace that `forecast` goes on with; None without two points to take it from."""
+    known = _latest(points, day)
+    if len(known) < 2:
+        return None
+    return RecentPace(rounded(_pace(known[0], known[-1])), known[0], known[-1])
+
+
+def required_pace(
+    definition: Definition, value: Decimal | None, day: date, last_day: date
+) -> Decimal | None:
+    """The change a day, rounded, that takes a value to the target by the last day.
+
+    Without a value from the baseline; 0 once the target is reached. A share of the whole for
+    MILESTONES. None for BINARY, where there is no target to move to, and from the last day on.
+    """
+    ends = _ends(definition)
+    if ends is None or definition.metric is Metric.BINARY or day >= last_day:
+        return None
+    baseline, target = ends
+    left = subtract(target, baseline if value is None else value)
+    if multiply(left, subtract(target, baseline)) <= 0:
+        return ZERO
+    return rounded(ratio(left, Decimal((last_day - day).days)))
+
+
+def pace_shortfall(
+    definition: Definition, recent: Decimal | None, required: Decimal | None
+) -> Decimal | None:
+    """The share of the whole way that is missing each day, rounded; negative with pace to spare."""
+    ends = _ends(definition)
+    if ends is None or recent is None or required is None:
+        return None
+    baseline, target = ends
+    return rounded(ratio(subtract(required, recent), subtract(target, baseline)))
+
+
+def lost_ground(
+    definition: Definition, recent: RecentPace, first_day: date, last_day: date, policy: Policy
+) -> bool:
+    """Whether the gap to the trajectory grew from the first to the last point of the pace.
+
+    Points of MILESTONES are shares of the whole; BINARY has no pace.
+    """
+
+    def behind(point: tuple[date, Decimal]) -> Decimal | None:
+        day, value = point
+        expected = expected_progress(definition, first_day, last_day, day, policy)
+        attained: Decimal | None = value
+        if definition.metric is not Metric.MILESTONES:
+            attained = attainment(definition, Reading(value), policy)
+        return None if expected is None or attained is None else gap(expected, attained)
+
+    before, after = behind(recent.first), behind(recent.last)
+    return before is not None and after is not None and after > before
 
 
 def plan_ratios(plan: Sequence[Decimal], actual: Sequence[Decimal]) -> tuple[Decimal, ...]:
@@ -194,6 +265,11 @@ def _ends(definition: Definition) -> tuple[Decimal, Decimal] | None:
     elif definition.direction not in MOVING:
         return None
     return None if target is None else (baseline, target)
+
+
+def _latest(points: Sequence[tuple[date, Decimal]], day: date) -> list[tuple[date, Decimal]]:
+    """The points that make the recent pace on a day, ascending; of one day the last given."""
+    return sorted({at: value for at, value in points if at <= day}.items())[-FORECAST_POINTS:]
 
 
 def _pace(earlier: tuple[date, Decimal], later: tuple[date, Decimal]) -> Decimal:

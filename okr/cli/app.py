@@ -11,6 +11,7 @@ from okr.calls import DEFAULT_ADDRESS, DEFAULT_TIMEOUT_SECONDS
 from okr.cli import (
     adjusting,
     aligning,
+    attention,
     check_ins,
     cycles,
     history,
@@ -63,6 +64,8 @@ app.command("propose", rich_help_panel=PROGRESS)(adjusting.propose)
 app.command("approve", rich_help_panel=PROGRESS)(adjusting.approve)
 app.command("reject", rich_help_panel=PROGRESS)(adjusting.reject)
 app.command("scorecard", rich_help_panel=READ)(scores.scorecard)
+app.command("deviations", rich_help_panel=READ)(attention.deviations)
+app.command("due", rich_help_panel=READ)(attention.due)
 app.command("alignments", rich_help_panel=READ)(scores.alignments)
 app.command("revisions", rich_help_panel=READ)(history.revisions)
 app.command("adjustments", rich_help_panel=READ)(history.adjustments)

@@ -26,6 +26,11 @@ def parsed(read: Callable[[str], Value]) -> Callable[[str], Value]:
     return parse
 
 
+def or_none(read: Callable[[str], str]) -> Callable[[str], str]:
+    """A reader of a name that may be left out."""
+    return lambda text: read(text) if text else ""
+
+
 def category(text: str) -> Category.ValueType:
     """A category by its name."""
     return Category.ValueType(texts.choice(Category.DESCRIPTOR, text))
@@ -59,6 +64,27 @@ CheckInName = Annotated[
         parser=parsed(names.check_in),
         help="The check-in, OBJECTIVE/KEY-RESULT/NUMBER: brand/followers/3.",
     ),
+]
+SomeCycle = Annotated[
+    str,
+    typer.Argument(
+        metavar="[CYCLE]",
+        parser=parsed(or_none(names.cycle)),
+        help="The cycle: 2026-q3. Default: every cycle that runs.",
+    ),
+]
+SomeTeam = Annotated[
+    str,
+    typer.Option(
+        "--team",
+        metavar="TEAM",
+        parser=parsed(or_none(names.team)),
+        help="Only this team with its sub-teams.",
+    ),
+]
+SomeOwner = Annotated[
+    str,
+    typer.Option(metavar="OWNER", help="Only what this one answers for: people/p-7f3a."),
 ]
 Id = Annotated[
     str,

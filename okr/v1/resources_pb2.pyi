@@ -115,6 +115,90 @@ ADJUSTMENT_STATE_REJECTED: AdjustmentState.ValueType  # 3
 """It was a proposal and was rejected or withdrawn; it has changed nothing."""
 Global___AdjustmentState: _TypeAlias = AdjustmentState  # noqa: Y015
 
+class _DueState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DueStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DueState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DUE_STATE_UNSPECIFIED: _DueState.ValueType  # 0
+    """Never returned."""
+    DUE_STATE_SOON: _DueState.ValueType  # 1
+    """Due in a few days."""
+    DUE_STATE_TODAY: _DueState.ValueType  # 2
+    """Due on the day of the answer."""
+    DUE_STATE_OVERDUE: _DueState.ValueType  # 3
+    """Its day has passed."""
+
+class DueState(_DueState, metaclass=_DueStateEnumTypeWrapper):
+    """How urgent a check-in is."""
+
+DUE_STATE_UNSPECIFIED: DueState.ValueType  # 0
+"""Never returned."""
+DUE_STATE_SOON: DueState.ValueType  # 1
+"""Due in a few days."""
+DUE_STATE_TODAY: DueState.ValueType  # 2
+"""Due on the day of the answer."""
+DUE_STATE_OVERDUE: DueState.ValueType  # 3
+"""Its day has passed."""
+Global___DueState: _TypeAlias = DueState  # noqa: Y015
+
+class _DeviationKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DeviationKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DeviationKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DEVIATION_KIND_UNSPECIFIED: _DeviationKind.ValueType  # 0
+    """Never returned."""
+    DEVIATION_KIND_AT_RISK: _DeviationKind.ValueType  # 1
+    """Status AT_RISK: far below what the trajectory expects, by the cycle's policy."""
+    DEVIATION_KIND_STALE: _DeviationKind.ValueType  # 2
+    """Status STALE: the cadence has passed without a check-in."""
+    DEVIATION_KIND_NOT_STARTED: _DeviationKind.ValueType  # 3
+    """There is no measured value and the check-in that is due is overdue: there never was one, or the
+    last one says "not measured".
+    """
+    DEVIATION_KIND_BEHIND: _DeviationKind.ValueType  # 4
+    """Status BEHIND: below what the trajectory expects, by the cycle's policy."""
+    DEVIATION_KIND_FALLING_BEHIND: _DeviationKind.ValueType  # 5
+    """The recent pace does not reach the target by the cycle's last day, and over the same check-ins
+    progress lost ground against the trajectory.
+    """
+    DEVIATION_KIND_DEPENDENCY_CHANGED: _DeviationKind.ValueType  # 6
+    """Something that it depends on through alignment was changed after plan commitment, and nobody
+    has looked at it since.
+    """
+    DEVIATION_KIND_NO_OWNER: _DeviationKind.ValueType  # 7
+    """Neither the key result nor its objective names an owner."""
+
+class DeviationKind(_DeviationKind, metaclass=_DeviationKindEnumTypeWrapper):
+    """Why something is on the attention list, worst first."""
+
+DEVIATION_KIND_UNSPECIFIED: DeviationKind.ValueType  # 0
+"""Never returned."""
+DEVIATION_KIND_AT_RISK: DeviationKind.ValueType  # 1
+"""Status AT_RISK: far below what the trajectory expects, by the cycle's policy."""
+DEVIATION_KIND_STALE: DeviationKind.ValueType  # 2
+"""Status STALE: the cadence has passed without a check-in."""
+DEVIATION_KIND_NOT_STARTED: DeviationKind.ValueType  # 3
+"""There is no measured value and the check-in that is due is overdue: there never was one, or the
+last one says "not measured".
+"""
+DEVIATION_KIND_BEHIND: DeviationKind.ValueType  # 4
+"""Status BEHIND: below what the trajectory expects, by the cycle's policy."""
+DEVIATION_KIND_FALLING_BEHIND: DeviationKind.ValueType  # 5
+"""The recent pace does not reach the target by the cycle's last day, and over the same check-ins
+progress lost ground against the trajectory.
+"""
+DEVIATION_KIND_DEPENDENCY_CHANGED: DeviationKind.ValueType  # 6
+"""Something that it depends on through alignment was changed after plan commitment, and nobody
+has looked at it since.
+"""
+DEVIATION_KIND_NO_OWNER: DeviationKind.ValueType  # 7
+"""Neither the key result nor its objective names an owner."""
+Global___DeviationKind: _TypeAlias = DeviationKind  # noqa: Y015
+
 @_typing.final
 class Cycle(_message.Message):
     """The time box of a set of objectives."""
@@ -1161,3 +1245,408 @@ class Scorecard(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
 
 Global___Scorecard: _TypeAlias = Scorecard  # noqa: Y015
+
+@_typing.final
+class CadencePeriod(_message.Message):
+    """One period of a cycle's cadence."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    FIRST_DAY_FIELD_NUMBER: _builtins.int
+    LAST_DAY_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Number within the cycle: 1, 2, 3 …"""
+    @_builtins.property
+    def first_day(self) -> _date_pb2.Date:
+        """First day."""
+
+    @_builtins.property
+    def last_day(self) -> _date_pb2.Date:
+        """Last day."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        first_day: _date_pb2.Date | None = ...,
+        last_day: _date_pb2.Date | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["first_day", b"first_day", "last_day", b"last_day"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_day", b"first_day", "last_day", b"last_day", "number", b"number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CadencePeriod: _TypeAlias = CadencePeriod  # noqa: Y015
+
+@_typing.final
+class DueCheckIn(_message.Message):
+    """A check-in that a key result owes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_RESULT_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    CYCLE_FIELD_NUMBER: _builtins.int
+    TEAM_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    PERIOD_FIELD_NUMBER: _builtins.int
+    DUE_DAY_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    OVERDUE_DAYS_FIELD_NUMBER: _builtins.int
+    CHECK_IN_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_AT_FIELD_NUMBER: _builtins.int
+    key_result: _builtins.str
+    """The key result: "objectives/{objective}/keyResults/{key_result}"."""
+    title: _builtins.str
+    """Its title."""
+    cycle: _builtins.str
+    """Its cycle: "cycles/{cycle}"."""
+    team: _builtins.str
+    """The team that owns its objective: "teams/{team}"."""
+    owner: _builtins.str
+    """Who answers for it: its own owner, else its objective's; empty if neither is named."""
+    state: Global___DueState.ValueType
+    """How urgent it is."""
+    overdue_days: _builtins.int
+    """How many days have passed since it was due; 0 where it is due today or soon."""
+    @_builtins.property
+    def period(self) -> Global___CadencePeriod:
+        """The period of the cycle that the day falls into on which it is due."""
+
+    @_builtins.property
+    def due_day(self) -> _date_pb2.Date:
+        """The day on which it is due."""
+
+    @_builtins.property
+    def check_in(self) -> Global___CheckIn:
+        """The check-in in force, absent before the first one."""
+
+    @_builtins.property
+    def effective_at(self) -> _date_pb2.Date:
+        """The day of the answer, in the cycle's time zone."""
+
+    def __init__(
+        self,
+        *,
+        key_result: _builtins.str = ...,
+        title: _builtins.str = ...,
+        cycle: _builtins.str = ...,
+        team: _builtins.str = ...,
+        owner: _builtins.str = ...,
+        period: Global___CadencePeriod | None = ...,
+        due_day: _date_pb2.Date | None = ...,
+        state: Global___DueState.ValueType = ...,
+        overdue_days: _builtins.int = ...,
+        check_in: Global___CheckIn | None = ...,
+        effective_at: _date_pb2.Date | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["check_in", b"check_in", "due_day", b"due_day", "effective_at", b"effective_at", "period", b"period"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["check_in", b"check_in", "cycle", b"cycle", "due_day", b"due_day", "effective_at", b"effective_at", "key_result", b"key_result", "overdue_days", b"overdue_days", "owner", b"owner", "period", b"period", "state", b"state", "team", b"team", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DueCheckIn: _TypeAlias = DueCheckIn  # noqa: Y015
+
+@_typing.final
+class DeviationFinding(_message.Message):
+    """One reason why something is on the attention list, with the events that it comes from."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    POSITIONS_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    EVENT_TYPE_FIELD_NUMBER: _builtins.int
+    ADJUSTMENT_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    RECORDED_TIME_FIELD_NUMBER: _builtins.int
+    kind: Global___DeviationKind.ValueType
+    """What was found."""
+    subject: _builtins.str
+    """DEPENDENCY_CHANGED: the objective or key result that was changed."""
+    event_type: _builtins.str
+    """DEPENDENCY_CHANGED: full name of the event's message, for example "okr.v1.KeyResultRevised"."""
+    adjustment: _builtins.str
+    """DEPENDENCY_CHANGED: the strategy adjustment that the change is part of, if any."""
+    actor: _builtins.str
+    """DEPENDENCY_CHANGED: who changed it."""
+    reason: _builtins.str
+    """DEPENDENCY_CHANGED: why, in the actor's words."""
+    category: _values_pb2.Category.ValueType
+    """DEPENDENCY_CHANGED: why, as a category."""
+    @_builtins.property
+    def positions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Positions of the events behind it, ascending. AT_RISK and BEHIND: those that gave the check-in
+        and the definition in force. STALE: the last check-in. NOT_STARTED: the one that added the key
+        result, or the check-in that says "not measured". FALLING_BEHIND: the first and the last
+        check-in of the recent pace. NO_OWNER: the last that defined the key result.
+        DEPENDENCY_CHANGED: the change.
+        """
+
+    @_builtins.property
+    def recorded_time(self) -> _timestamp_pb2.Timestamp:
+        """DEPENDENCY_CHANGED: when the ledger learnt it."""
+
+    def __init__(
+        self,
+        *,
+        kind: Global___DeviationKind.ValueType = ...,
+        positions: _abc.Iterable[_builtins.int] | None = ...,
+        subject: _builtins.str = ...,
+        event_type: _builtins.str = ...,
+        adjustment: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        category: _values_pb2.Category.ValueType = ...,
+        recorded_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["recorded_time", b"recorded_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "adjustment", b"adjustment", "category", b"category", "event_type", b"event_type", "kind", b"kind", "positions", b"positions", "reason", b"reason", "recorded_time", b"recorded_time", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeviationFinding: _TypeAlias = DeviationFinding  # noqa: Y015
+
+@_typing.final
+class Forecast(_message.Message):
+    """Where a value will be on the cycle's last day if the recent pace holds: the pace is the change
+    over the latest four measured days, per day between them.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUE_FIELD_NUMBER: _builtins.int
+    LOW_FIELD_NUMBER: _builtins.int
+    HIGH_FIELD_NUMBER: _builtins.int
+    value: _builtins.str
+    """The value, a decimal, in the key result's unit; a share of the whole for milestones."""
+    low: _builtins.str
+    """The same at the slowest, or most backward, of the steps between the four."""
+    high: _builtins.str
+    """The same at the fastest of the steps."""
+    def __init__(
+        self,
+        *,
+        value: _builtins.str = ...,
+        low: _builtins.str = ...,
+        high: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["high", b"high", "low", b"low", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Forecast: _TypeAlias = Forecast  # noqa: Y015
+
+@_typing.final
+class Dependant(_message.Message):
+    """An objective or key result that depends on another through alignment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    TEAM_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"objectives/{objective}" or "objectives/{objective}/keyResults/{key_result}"."""
+    title: _builtins.str
+    """Its title."""
+    team: _builtins.str
+    """The team that owns it or its objective."""
+    owner: _builtins.str
+    """Who answers for it; empty if nobody is named."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        title: _builtins.str = ...,
+        team: _builtins.str = ...,
+        owner: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "owner", b"owner", "team", b"team", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Dependant: _TypeAlias = Dependant  # noqa: Y015
+
+@_typing.final
+class Deviation(_message.Message):
+    """A line of the attention list: a key result, or an objective that depends on something that was
+    changed.
+
+    Order: by the worst finding in the order of `DeviationKind`; then the larger `gap` first, an
+    unmeasured value counting as no progress; then the larger `pace_shortfall`; then by name. No two
+    lines are of one name, so the order is total.
+
+    DEPENDENCY_CHANGED: after plan commitment an objective or key result was revised (other than in
+    title, description, owner or kind of measure), dropped, restored or abandoned, the event names
+    this one among its dependants, and it still depends on it. It leaves the list with the first
+    later event that shows that somebody looked: a check-in of it comes into force or the one in
+    force is corrected (for an objective: of every key result that counts in it), it is revised
+    itself (for an objective: or one of its key results), or a review that saw the change is held
+    with its owner. A later change of the same kind puts it there again.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    CYCLE_FIELD_NUMBER: _builtins.int
+    TEAM_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    KEY_RESULT_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    EXPECTED_VALUE_FIELD_NUMBER: _builtins.int
+    ATTAINMENT_FIELD_NUMBER: _builtins.int
+    EXPECTED_PROGRESS_FIELD_NUMBER: _builtins.int
+    GAP_FIELD_NUMBER: _builtins.int
+    RECENT_PACE_FIELD_NUMBER: _builtins.int
+    REQUIRED_PACE_FIELD_NUMBER: _builtins.int
+    PACE_SHORTFALL_FIELD_NUMBER: _builtins.int
+    FORECAST_FIELD_NUMBER: _builtins.int
+    CHECK_IN_FIELD_NUMBER: _builtins.int
+    DUE_DAY_FIELD_NUMBER: _builtins.int
+    DEPENDANTS_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_AT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"objectives/{objective}" or "objectives/{objective}/keyResults/{key_result}"."""
+    title: _builtins.str
+    """Its title."""
+    cycle: _builtins.str
+    """Its cycle: "cycles/{cycle}"."""
+    team: _builtins.str
+    """The team that owns it or its objective: "teams/{team}"."""
+    owner: _builtins.str
+    """Who answers for it: its own owner, else its objective's; empty if neither is named."""
+    status: Global___Status.ValueType
+    """Whether it keeps up with its trajectory."""
+    value: _builtins.str
+    """The value in force, a decimal; a share of the whole for milestones. Absent if not measured."""
+    expected_value: _builtins.str
+    """Where the trajectory says the value should be, a decimal; a share of the whole for binary key
+    results and milestones.
+    """
+    attainment: _builtins.str
+    """(value − baseline) ÷ (target − baseline), unclamped; absent if not measured."""
+    expected_progress: _builtins.str
+    """The attainment that the trajectory expects."""
+    gap: _builtins.str
+    """`expected_progress` − `attainment`; negative when ahead. Absent if not measured."""
+    recent_pace: _builtins.str
+    """Change of the value a day over the latest four measured days. Absent with fewer than two, and
+    for binary key results.
+    """
+    required_pace: _builtins.str
+    """Change of the value a day that reaches the target on the cycle's last day, from the value in
+    force or, if not measured, the baseline. Absent from the last day on, for binary key results
+    and where there is no target to move to; 0 once it is reached.
+    """
+    pace_shortfall: _builtins.str
+    """How much of the whole way is missing each day at the recent pace: (required pace − recent pace)
+    ÷ (target − baseline), negative when there is pace to spare.
+    """
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeviationFinding]:
+        """Why it is listed, worst first, those of one kind by position. At least one."""
+
+    @_builtins.property
+    def key_result(self) -> Global___KeyResult:
+        """The key result as known and in force; absent for an objective, as all below but the last two."""
+
+    @_builtins.property
+    def forecast(self) -> Global___Forecast:
+        """Where it ends if the recent pace holds. Absent with fewer than two measured days."""
+
+    @_builtins.property
+    def check_in(self) -> Global___CheckIn:
+        """The check-in in force with its confidence, absent before the first one."""
+
+    @_builtins.property
+    def due_day(self) -> _date_pb2.Date:
+        """The day on which its next check-in is or was due; absent if none is."""
+
+    @_builtins.property
+    def dependants(self) -> _containers.RepeatedCompositeFieldContainer[Global___Dependant]:
+        """What depends on it through alignment, directly or further up, in every team, by name; at most
+        100.
+        """
+
+    @_builtins.property
+    def effective_at(self) -> _date_pb2.Date:
+        """The day of the answer, in the cycle's time zone."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        title: _builtins.str = ...,
+        cycle: _builtins.str = ...,
+        team: _builtins.str = ...,
+        owner: _builtins.str = ...,
+        findings: _abc.Iterable[Global___DeviationFinding] | None = ...,
+        status: Global___Status.ValueType = ...,
+        key_result: Global___KeyResult | None = ...,
+        value: _builtins.str | None = ...,
+        expected_value: _builtins.str | None = ...,
+        attainment: _builtins.str | None = ...,
+        expected_progress: _builtins.str | None = ...,
+        gap: _builtins.str | None = ...,
+        recent_pace: _builtins.str | None = ...,
+        required_pace: _builtins.str | None = ...,
+        pace_shortfall: _builtins.str | None = ...,
+        forecast: Global___Forecast | None = ...,
+        check_in: Global___CheckIn | None = ...,
+        due_day: _date_pb2.Date | None = ...,
+        dependants: _abc.Iterable[Global___Dependant] | None = ...,
+        effective_at: _date_pb2.Date | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_attainment", b"_attainment", "_expected_progress", b"_expected_progress", "_expected_value", b"_expected_value", "_gap", b"_gap", "_pace_shortfall", b"_pace_shortfall", "_recent_pace", b"_recent_pace", "_required_pace", b"_required_pace", "_value", b"_value", "attainment", b"attainment", "check_in", b"check_in", "due_day", b"due_day", "effective_at", b"effective_at", "expected_progress", b"expected_progress", "expected_value", b"expected_value", "forecast", b"forecast", "gap", b"gap", "key_result", b"key_result", "pace_shortfall", b"pace_shortfall", "recent_pace", b"recent_pace", "required_pace", b"required_pace", "value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_attainment", b"_attainment", "_expected_progress", b"_expected_progress", "_expected_value", b"_expected_value", "_gap", b"_gap", "_pace_shortfall", b"_pace_shortfall", "_recent_pace", b"_recent_pace", "_required_pace", b"_required_pace", "_value", b"_value", "attainment", b"attainment", "check_in", b"check_in", "cycle", b"cycle", "dependants", b"dependants", "due_day", b"due_day", "effective_at", b"effective_at", "expected_progress", b"expected_progress", "expected_value", b"expected_value", "findings", b"findings", "forecast", b"forecast", "gap", b"gap", "key_result", b"key_result", "name", b"name", "owner", b"owner", "pace_shortfall", b"pace_shortfall", "recent_pace", b"recent_pace", "required_pace", b"required_pace", "status", b"status", "team", b"team", "title", b"title", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__attainment: _TypeAlias = _typing.Literal["attainment"]  # noqa: Y015
+    _WhichOneofArgType__attainment: _TypeAlias = _typing.Literal["_attainment", b"_attainment"]  # noqa: Y015
+    _WhichOneofReturnType__expected_progress: _TypeAlias = _typing.Literal["expected_progress"]  # noqa: Y015
+    _WhichOneofArgType__expected_progress: _TypeAlias = _typing.Literal["_expected_progress", b"_expected_progress"]  # noqa: Y015
+    _WhichOneofReturnType__expected_value: _TypeAlias = _typing.Literal["expected_value"]  # noqa: Y015
+    _WhichOneofArgType__expected_value: _TypeAlias = _typing.Literal["_expected_value", b"_expected_value"]  # noqa: Y015
+    _WhichOneofReturnType__gap: _TypeAlias = _typing.Literal["gap"]  # noqa: Y015
+    _WhichOneofArgType__gap: _TypeAlias = _typing.Literal["_gap", b"_gap"]  # noqa: Y015
+    _WhichOneofReturnType__pace_shortfall: _TypeAlias = _typing.Literal["pace_shortfall"]  # noqa: Y015
+    _WhichOneofArgType__pace_shortfall: _TypeAlias = _typing.Literal["_pace_shortfall", b"_pace_shortfall"]  # noqa: Y015
+    _WhichOneofReturnType__recent_pace: _TypeAlias = _typing.Literal["recent_pace"]  # noqa: Y015
+    _WhichOneofArgType__recent_pace: _TypeAlias = _typing.Literal["_recent_pace", b"_recent_pace"]  # noqa: Y015
+    _WhichOneofReturnType__required_pace: _TypeAlias = _typing.Literal["required_pace"]  # noqa: Y015
+    _WhichOneofArgType__required_pace: _TypeAlias = _typing.Literal["_required_pace", b"_required_pace"]  # noqa: Y015
+    _WhichOneofReturnType__value: _TypeAlias = _typing.Literal["value"]  # noqa: Y015
+    _WhichOneofArgType__value: _TypeAlias = _typing.Literal["_value", b"_value"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__attainment) -> _WhichOneofReturnType__attainment | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_progress) -> _WhichOneofReturnType__expected_progress | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_value) -> _WhichOneofReturnType__expected_value | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__gap) -> _WhichOneofReturnType__gap | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__pace_shortfall) -> _WhichOneofReturnType__pace_shortfall | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__recent_pace) -> _WhichOneofReturnType__recent_pace | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__required_pace) -> _WhichOneofReturnType__required_pace | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__value) -> _WhichOneofReturnType__value | None: ...
+
+Global___Deviation: _TypeAlias = Deviation  # noqa: Y015

@@ -754,3 +754,209 @@ class GetScorecardResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetScorecardResponse: _TypeAlias = GetScorecardResponse  # noqa: Y015
+
+@_typing.final
+class ListDueCheckInsRequest(_message.Message):
+    """Request of ListDueCheckIns."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CYCLE_FIELD_NUMBER: _builtins.int
+    TEAM_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    WITHIN_DAYS_FIELD_NUMBER: _builtins.int
+    AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    cycle: _builtins.str
+    """The cycle: "cycles/{cycle}"; empty for every cycle whose plan is committed, that is not being
+    closed or sealed, and in which the day lies.
+    """
+    team: _builtins.str
+    """Only this team and its sub-teams: "teams/{team}"; empty for all."""
+    owner: _builtins.str
+    """Only what this owner answers for, by the text of the definitions' `owner`, for example
+    "people/p-7f3a"; empty for all. The owner of an objective answers for its key results that
+    have none of their own.
+    """
+    within_days: _builtins.int
+    """How many days ahead to look for what is due soon, 0 to 31. Defaults to 2; 0 lists only what is
+    due today or overdue.
+    """
+    at_least_as_fresh: _builtins.str
+    """A token of a write or an earlier read: the answer is at least as fresh. Waits within the
+    call's deadline.
+    """
+    page_size: _builtins.int
+    """How many to return at most, up to 1 000. 0 means 100."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before, with the same other fields. Later pages are read at the
+    first page's position and day.
+    """
+    @_builtins.property
+    def as_of(self) -> _values_pb2.AsOf:
+        """The instants to answer for; now when absent. Without a cycle, a day in none of them is
+        answered with an empty list.
+        """
+
+    def __init__(
+        self,
+        *,
+        cycle: _builtins.str = ...,
+        team: _builtins.str = ...,
+        owner: _builtins.str = ...,
+        within_days: _builtins.int | None = ...,
+        at_least_as_fresh: _builtins.str = ...,
+        as_of: _values_pb2.AsOf | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_within_days", b"_within_days", "as_of", b"as_of", "within_days", b"within_days"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_within_days", b"_within_days", "as_of", b"as_of", "at_least_as_fresh", b"at_least_as_fresh", "cycle", b"cycle", "owner", b"owner", "page_size", b"page_size", "page_token", b"page_token", "team", b"team", "within_days", b"within_days"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__within_days: _TypeAlias = _typing.Literal["within_days"]  # noqa: Y015
+    _WhichOneofArgType__within_days: _TypeAlias = _typing.Literal["_within_days", b"_within_days"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__within_days) -> _WhichOneofReturnType__within_days | None: ...
+
+Global___ListDueCheckInsRequest: _TypeAlias = ListDueCheckInsRequest  # noqa: Y015
+
+@_typing.final
+class ListDueCheckInsResponse(_message.Message):
+    """Answer of ListDueCheckIns."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DUE_CHECK_INS_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position that the answer was served at: it takes every event up to it into account."""
+    token: _builtins.str
+    """Token of that position."""
+    next_page_token: _builtins.str
+    """Pass it to get the next page; empty on the last one."""
+    @_builtins.property
+    def due_check_ins(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.DueCheckIn]:
+        """The check-ins that are due, by the day on which they are, the earliest first, then by the name
+        of the key result.
+        """
+
+    def __init__(
+        self,
+        *,
+        due_check_ins: _abc.Iterable[_resources_pb2.DueCheckIn] | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["due_check_ins", b"due_check_ins", "next_page_token", b"next_page_token", "position", b"position", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDueCheckInsResponse: _TypeAlias = ListDueCheckInsResponse  # noqa: Y015
+
+@_typing.final
+class ListDeviationsRequest(_message.Message):
+    """Request of ListDeviations."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CYCLE_FIELD_NUMBER: _builtins.int
+    TEAM_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
+    AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    cycle: _builtins.str
+    """The cycle: "cycles/{cycle}"; empty for every cycle whose plan is committed, that is not being
+    closed or sealed, and in which the day lies.
+    """
+    team: _builtins.str
+    """Only this team and its sub-teams: "teams/{team}"; empty for all."""
+    owner: _builtins.str
+    """Only what this owner answers for, by the text of the definitions' `owner`, for example
+    "people/p-7f3a"; empty for all. The owner of an objective answers for its key results that
+    have none of their own.
+    """
+    at_least_as_fresh: _builtins.str
+    """A token of a write or an earlier read: the answer is at least as fresh. Waits within the
+    call's deadline.
+    """
+    page_size: _builtins.int
+    """How many to return at most, up to 1 000. 0 means 100."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before, with the same other fields. Later pages are read at the
+    first page's position and day.
+    """
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[_resources_pb2.DeviationKind.ValueType]:
+        """Only what has at least one finding of these kinds; empty for all."""
+
+    @_builtins.property
+    def as_of(self) -> _values_pb2.AsOf:
+        """The instants to answer for; now when absent. Without a cycle, a day in none of them is
+        answered with an empty list.
+        """
+
+    def __init__(
+        self,
+        *,
+        cycle: _builtins.str = ...,
+        team: _builtins.str = ...,
+        owner: _builtins.str = ...,
+        kinds: _abc.Iterable[_resources_pb2.DeviationKind.ValueType] | None = ...,
+        at_least_as_fresh: _builtins.str = ...,
+        as_of: _values_pb2.AsOf | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "at_least_as_fresh", b"at_least_as_fresh", "cycle", b"cycle", "kinds", b"kinds", "owner", b"owner", "page_size", b"page_size", "page_token", b"page_token", "team", b"team"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDeviationsRequest: _TypeAlias = ListDeviationsRequest  # noqa: Y015
+
+@_typing.final
+class ListDeviationsResponse(_message.Message):
+    """Answer of ListDeviations."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEVIATIONS_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position that the answer was served at: it takes every event up to it into account."""
+    token: _builtins.str
+    """Token of that position."""
+    next_page_token: _builtins.str
+    """Pass it to get the next page; empty on the last one."""
+    @_builtins.property
+    def deviations(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.Deviation]:
+        """What deviates, worst first."""
+
+    def __init__(
+        self,
+        *,
+        deviations: _abc.Iterable[_resources_pb2.Deviation] | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deviations", b"deviations", "next_page_token", b"next_page_token", "position", b"position", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDeviationsResponse: _TypeAlias = ListDeviationsResponse  # noqa: Y015

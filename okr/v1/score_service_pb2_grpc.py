@@ -85,6 +85,16 @@ class ScoreServiceStub:
                 request_serializer=okr_dot_v1_dot_score__service__pb2.GetScorecardRequest.SerializeToString,
                 response_deserializer=okr_dot_v1_dot_score__service__pb2.GetScorecardResponse.FromString,
                 _registered_method=True)
+        self.ListDueCheckIns = channel.unary_unary(
+                '/okr.v1.ScoreService/ListDueCheckIns',
+                request_serializer=okr_dot_v1_dot_score__service__pb2.ListDueCheckInsRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_score__service__pb2.ListDueCheckInsResponse.FromString,
+                _registered_method=True)
+        self.ListDeviations = channel.unary_unary(
+                '/okr.v1.ScoreService/ListDeviations',
+                request_serializer=okr_dot_v1_dot_score__service__pb2.ListDeviationsRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_score__service__pb2.ListDeviationsResponse.FromString,
+                _registered_method=True)
 
 
 class ScoreServiceServicer:
@@ -163,6 +173,29 @@ class ScoreServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListDueCheckIns(self, request, context):
+        """Lists the check-ins that are due, the longest overdue first: of the key results of a cycle, of
+        a team with its sub-teams, of an owner, or of all cycles that run. The next check-in of a key
+        result is due a cadence after its last one (by the day it held), the first one on the last day
+        of the first cadence period that the key result counted for in full. What is dropped, graded
+        or abandoned owes none, nor does a cycle before plan commitment or from its closing on. Costs
+        by the number of key results asked about.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDeviations(self, request, context):
+        """Lists what deviates from the committed plan and needs attention, worst first; see `Deviation`
+        for what is found and in which order. Of a cycle, of a team with its sub-teams, of an owner,
+        or of all cycles that run. What is dropped, graded or abandoned does not deviate any more, and
+        before plan commitment nothing does. Costs by the number of key results and check-ins asked
+        about and of what they are aligned to.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ScoreServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -215,6 +248,16 @@ def add_ScoreServiceServicer_to_server(servicer, server):
                     servicer.GetScorecard,
                     request_deserializer=okr_dot_v1_dot_score__service__pb2.GetScorecardRequest.FromString,
                     response_serializer=okr_dot_v1_dot_score__service__pb2.GetScorecardResponse.SerializeToString,
+            ),
+            'ListDueCheckIns': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDueCheckIns,
+                    request_deserializer=okr_dot_v1_dot_score__service__pb2.ListDueCheckInsRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_score__service__pb2.ListDueCheckInsResponse.SerializeToString,
+            ),
+            'ListDeviations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeviations,
+                    request_deserializer=okr_dot_v1_dot_score__service__pb2.ListDeviationsRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_score__service__pb2.ListDeviationsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -488,6 +531,60 @@ class ScoreService:
             '/okr.v1.ScoreService/GetScorecard',
             okr_dot_v1_dot_score__service__pb2.GetScorecardRequest.SerializeToString,
             okr_dot_v1_dot_score__service__pb2.GetScorecardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDueCheckIns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.ScoreService/ListDueCheckIns',
+            okr_dot_v1_dot_score__service__pb2.ListDueCheckInsRequest.SerializeToString,
+            okr_dot_v1_dot_score__service__pb2.ListDueCheckInsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeviations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.ScoreService/ListDeviations',
+            okr_dot_v1_dot_score__service__pb2.ListDeviationsRequest.SerializeToString,
+            okr_dot_v1_dot_score__service__pb2.ListDeviationsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -62,6 +62,21 @@ class ScoreServiceStub:
     """Reads the scores of a cycle, of the whole tree or of a team with its sub-teams. Costs by the
     number of key results asked for.
     """
+    ListDueCheckIns: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.ListDueCheckInsRequest, _score_service_pb2.ListDueCheckInsResponse]
+    """Lists the check-ins that are due, the longest overdue first: of the key results of a cycle, of
+    a team with its sub-teams, of an owner, or of all cycles that run. The next check-in of a key
+    result is due a cadence after its last one (by the day it held), the first one on the last day
+    of the first cadence period that the key result counted for in full. What is dropped, graded
+    or abandoned owes none, nor does a cycle before plan commitment or from its closing on. Costs
+    by the number of key results asked about.
+    """
+    ListDeviations: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.ListDeviationsRequest, _score_service_pb2.ListDeviationsResponse]
+    """Lists what deviates from the committed plan and needs attention, worst first; see `Deviation`
+    for what is found and in which order. Of a cycle, of a team with its sub-teams, of an owner,
+    or of all cycles that run. What is dropped, graded or abandoned does not deviate any more, and
+    before plan commitment nothing does. Costs by the number of key results and check-ins asked
+    about and of what they are aligned to.
+    """
 
 @_typing.type_check_only
 class ScoreServiceAsyncStub(ScoreServiceStub):
@@ -91,6 +106,21 @@ class ScoreServiceAsyncStub(ScoreServiceStub):
     GetScorecard: _aio.UnaryUnaryMultiCallable[_score_service_pb2.GetScorecardRequest, _score_service_pb2.GetScorecardResponse]  # type: ignore[assignment]
     """Reads the scores of a cycle, of the whole tree or of a team with its sub-teams. Costs by the
     number of key results asked for.
+    """
+    ListDueCheckIns: _aio.UnaryUnaryMultiCallable[_score_service_pb2.ListDueCheckInsRequest, _score_service_pb2.ListDueCheckInsResponse]  # type: ignore[assignment]
+    """Lists the check-ins that are due, the longest overdue first: of the key results of a cycle, of
+    a team with its sub-teams, of an owner, or of all cycles that run. The next check-in of a key
+    result is due a cadence after its last one (by the day it held), the first one on the last day
+    of the first cadence period that the key result counted for in full. What is dropped, graded
+    or abandoned owes none, nor does a cycle before plan commitment or from its closing on. Costs
+    by the number of key results asked about.
+    """
+    ListDeviations: _aio.UnaryUnaryMultiCallable[_score_service_pb2.ListDeviationsRequest, _score_service_pb2.ListDeviationsResponse]  # type: ignore[assignment]
+    """Lists what deviates from the committed plan and needs attention, worst first; see `Deviation`
+    for what is found and in which order. Of a cycle, of a team with its sub-teams, of an owner,
+    or of all cycles that run. What is dropped, graded or abandoned does not deviate any more, and
+    before plan commitment nothing does. Costs by the number of key results and check-ins asked
+    about and of what they are aligned to.
     """
 
 class ScoreServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -178,6 +208,33 @@ class ScoreServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_score_service_pb2.GetScorecardResponse, _abc.Awaitable[_score_service_pb2.GetScorecardResponse]]:
         """Reads the scores of a cycle, of the whole tree or of a team with its sub-teams. Costs by the
         number of key results asked for.
+        """
+
+    @_abc_1.abstractmethod
+    def ListDueCheckIns(
+        self,
+        request: _score_service_pb2.ListDueCheckInsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_score_service_pb2.ListDueCheckInsResponse, _abc.Awaitable[_score_service_pb2.ListDueCheckInsResponse]]:
+        """Lists the check-ins that are due, the longest overdue first: of the key results of a cycle, of
+        a team with its sub-teams, of an owner, or of all cycles that run. The next check-in of a key
+        result is due a cadence after its last one (by the day it held), the first one on the last day
+        of the first cadence period that the key result counted for in full. What is dropped, graded
+        or abandoned owes none, nor does a cycle before plan commitment or from its closing on. Costs
+        by the number of key results asked about.
+        """
+
+    @_abc_1.abstractmethod
+    def ListDeviations(
+        self,
+        request: _score_service_pb2.ListDeviationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_score_service_pb2.ListDeviationsResponse, _abc.Awaitable[_score_service_pb2.ListDeviationsResponse]]:
+        """Lists what deviates from the committed plan and needs attention, worst first; see `Deviation`
+        for what is found and in which order. Of a cycle, of a team with its sub-teams, of an owner,
+        or of all cycles that run. What is dropped, graded or abandoned does not deviate any more, and
+        before plan commitment nothing does. Costs by the number of key results and check-ins asked
+        about and of what they are aligned to.
         """
 
 def add_ScoreServiceServicer_to_server(servicer: ScoreServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

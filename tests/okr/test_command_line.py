@@ -75,6 +75,8 @@ def same_as_golden(name: str, output: str) -> None:
         ("adjustments", ("adjustments", "2026-q3")),
         ("revisions", ("revisions", "leads/qualified")),
         ("alignments", ("alignments", "2026-q3")),
+        ("deviations", ("deviations", "2026-q3", "--as-of", "2026-08-12")),
+        ("due", ("due", "2026-q3", "--team", "sales", "--within", "7", "--as-of", "2026-08-12")),
         ("check-ins", ("check-in", "list", "brand/followers")),
         ("objective", ("objective", "show", "brand")),
         ("ipfs-mid-quarter", ("scorecard", "ipfs-cluster-2019-q2", "--as-of", "2019-05-15")),
@@ -94,6 +96,8 @@ def test_what_is_shown(okr: Okr, name: str, arguments: tuple[str, ...]) -> None:
         ("revisions", "leads/qualified"),
         ("adjustments", "2026-q3"),
         ("alignments", "2026-q3"),
+        ("deviations", "2026-q3", "--kind", "stale", "--kind", "at-risk"),
+        ("due", "2026-q3", "--owner", "people/p-19c2"),
         ("events", "--limit", "5"),
         ("cycle", "show", "2026-q3"),
         ("cycle", "list"),
@@ -364,6 +368,8 @@ def test_what_is_refused_says_why_and_what_next(
         (("adjust", "2026-q3", "--add", "brand/x=colour=red"), "no 'colour'"),
         (("objective", "abandon", "brand", "--category", "weather"), "MARKET_CHANGE"),
         (("import", "nowhere.csv"), "does not exist"),
+        (("deviations", "--kind", "late"), "NOT_STARTED"),
+        (("due", "Q3"), "lower-case letters"),
     ],
 )
 def test_wrong_usage_is_told_before_anything_is_sent(

@@ -41,6 +41,8 @@ def _about(me: Caller, cycle: str, as_of: AsOf) -> Iterator[Message]:
     yield scores.GetScorecardRequest(cycle=cycle, as_of=as_of)
     yield scores.ListObjectivesRequest(cycle=cycle, as_of=as_of)
     yield scores.ListAlignmentsRequest(cycle=cycle, as_of=as_of)
+    yield scores.ListDueCheckInsRequest(cycle=cycle, as_of=as_of, within_days=31)
+    yield scores.ListDeviationsRequest(cycle=cycle, as_of=as_of)
     yield audit.ListAdjustmentsRequest(cycle=cycle, as_of=as_of)
     for made in me.ask(audit.ListAdjustmentsRequest(cycle=cycle)).adjustments:
         yield audit.GetAdjustmentRequest(name=made.name, as_of=as_of)

@@ -4,8 +4,17 @@ from datetime import date, timedelta
 from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ledger.scoring.cadence import Cadence, Period, check_ins_made, is_stale, periods
+from ledger.scoring.cadence import (
+    Cadence,
+    Period,
+    check_ins_made,
+    is_stale,
+    next_due,
+    periods,
+)
 
 Q4 = (date(2026, 10, 1), date(2026, 12, 31))
 
@@ -71,3 +80,70 @@ def test_due_check_ins_are_those_of_periods_that_have_ended() -> None:
     assert check_ins_made(due, days, date(2026, 10, 21)) == (2, 3)
     assert check_ins_made(due, days, date(2026, 10, 6)) == (0, 0)
     assert check_ins_made(due, [], date(2026, 12, 31)) == (0, 13)
+
+
+@pytest.mark.parametrize(
+    ("cadence", "last", "since", "day", "number"),
+    [
+        # Never checked in: the first whole period that it counted for.
+        (Cadence.WEEKLY, None, Q4[0], date(2026, 10, 7), 1),
+        (Cadence.WEEKLY, None, date(2026, 10, 8), date(2026, 10, 14), 2),
+        (Cadence.WEEKLY, None, date(2026, 10, 9), date(2026, 10, 21), 3),
+        (Cadence.WEEKLY, None, date(2026, 12, 25), date(2026, 12, 31), 13),
+        (Cadence.BIWEEKLY, None, date(2026, 10, 2), date(2026, 10, 28), 2),
+        (Cadence.MONTHLY, None, date(2026, 10, 2), date(2026, 11, 30), 2),
+        # A cadence after the last one, which may be in the period after the next.
+        (Cadence.WEEKLY, date(2026, 10, 1), Q4[0], date(2026, 10, 8), 2),
+        (Cadence.WEEKLY, date(2026, 10, 7), Q4[0], date(2026, 10, 14), 2),
+        (Cadence.BIWEEKLY, date(2026, 10, 5), Q4[0], date(2026, 10, 19), 2),
+        (Cadence.MONTHLY, date(2026, 10, 31), Q4[0], date(2026, 11, 30), 2),
+        # The cycle's last day is the latest.
+        (Cadence.WEEKLY, date(2026, 12, 23), Q4[0], date(2026, 12, 30), 13),
+        (Cadence.BIWEEKLY, date(2026, 12, 20), Q4[0], date(2026, 12, 31), 7),
+        (Cadence.MONTHLY, date(2026, 11, 30), Q4[0], date(2026, 12, 30), 3),
+    ],
+)
+def test_the_next_check_in_is_due(
+    cadence: Cadence, last: date | None, since: date, day: date, number: int
+) -> None:
+    due = next_due(periods(*Q4, cadence), last, since, cadence)
+    assert due is not None
+    assert (due.day, due.number) == (day, number)
+    assert due.period == periods(*Q4, cadence)[number - 1]
+
+
+def test_after_a_check_in_in_the_last_period_no_more_is_due() -> None:
+    for cadence, last in (
+        (Cadence.WEEKLY, date(2026, 12, 25)),
+        (Cadence.BIWEEKLY, date(2026, 12, 24)),
+        (Cadence.MONTHLY, date(2026, 12, 1)),
+        (Cadence.WEEKLY, date(2027, 1, 3)),
+    ):
+        assert next_due(periods(*Q4, cadence), last, Q4[0], cadence) is None
+    assert next_due((), None, Q4[0], Cadence.WEEKLY) is None
+
+
+CADENCES = st.sampled_from(Cadence)
+DAYS = st.dates(date(2026, 9, 1), date(2027, 2, 1))
+
+
+@given(CADENCES, st.none() | DAYS, DAYS, DAYS)
+def test_what_is_stale_is_overdue(
+    cadence: Cadence, last: date | None, since: date, day: date
+) -> None:
+    due = next_due(periods(*Q4, cadence), last, since, cadence)
+    on = min(day, Q4[1])
+    if due is not None:
+        assert due.period.first_day <= due.day <= due.period.last_day
+        assert Q4[0] <= due.day <= Q4[1]
+    if last is not None and last >= Q4[0] and is_stale(last, on, cadence):
+        assert due is not None
+        assert due.day < on
+
+
+@given(CADENCES, st.sets(st.dates(*Q4)), DAYS)
+def test_no_more_check_ins_are_made_than_due(cadence: Cadence, days: set[date], day: date) -> None:
+    beats = periods(*Q4, cadence)
+    made, due = check_ins_made(beats, days, day)
+    assert 0 <= made <= due <= len(beats)
+    assert made <= len(days)

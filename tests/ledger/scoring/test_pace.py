@@ -11,12 +11,17 @@ from ledger.scoring.pace import (
     Checkpointed,
     Forecast,
     Phased,
+    RecentPace,
     elapsed_share,
     expected_progress,
     expected_value,
     forecast,
+    lost_ground,
+    pace_shortfall,
     plan_overshoot,
     plan_ratios,
+    recent_pace,
+    required_pace,
     running_ratios,
     status,
 )
@@ -194,3 +199,74 @@ def test_how_far_a_plan_passes_its_target(
     baseline: str, plan_end: str, target: str, beyond: str
 ) -> None:
     assert plan_overshoot(D(baseline), D(plan_end), D(target)) == D(beyond)
+
+
+def test_the_recent_pace_is_the_one_a_forecast_goes_on_with() -> None:
+    points = [
+        (FIRST + timedelta(days=n), D(v)) for n, v in ((0, 7), (2, 1), (4, 2), (8, 6), (9, 9))
+    ]
+    recent = recent_pace(points, LAST)
+    assert recent == RecentPace(D("1.142857142857"), points[1], points[-1])  # 8 in 7 days
+    assert recent_pace(points, FIRST) is None
+    assert recent_pace([], LAST) is None
+
+
+@pytest.mark.parametrize(
+    ("definition", "value", "day", "wanted"),
+    [
+        (FOLLOWERS, D(1000), FIRST, "10"),  # 290 in 29 days
+        (FOLLOWERS, None, FIRST, "10"),
+        (FOLLOWERS, D(1150), MIDDLE, "9.333333333333"),  # 140 in 15 days
+        (FOLLOWERS, D(1290), MIDDLE, "0"),
+        (FOLLOWERS, D(1300), MIDDLE, "0"),
+        (replace(FOLLOWERS, baseline=D(20), target=D(5)), D(20), MIDDLE, "-1"),
+        (replace(FOLLOWERS, baseline=D(20), target=D(5)), D(4), MIDDLE, "0"),
+        (replace(FOLLOWERS, baseline=D(5), target=D(5)), D(4), MIDDLE, "0"),
+        (Definition(metric=Metric.MILESTONES), D("0.25"), MIDDLE, "0.05"),
+        (Definition(metric=Metric.ZONES, stretch=D(100)), D(10), MIDDLE, "4"),  # target 70
+        (FOLLOWERS, D(1150), LAST, None),
+        (FOLLOWERS, D(1150), LAST + timedelta(days=1), None),
+        (Definition(metric=Metric.BINARY), D(0), MIDDLE, None),
+        (Definition(direction=Direction.MAINTAIN_AT_MOST, upper=D(4)), D(5), MIDDLE, None),
+        (Definition(), D(5), MIDDLE, None),
+    ],
+)
+def test_the_pace_that_reaches_the_target_in_time(
+    definition: Definition, value: Decimal | None, day: date, wanted: str | None
+) -> None:
+    needed = required_pace(definition, value, day, LAST)
+    assert needed == (None if wanted is None else D(wanted))
+
+
+def test_a_shortfall_is_a_share_of_the_way_in_either_direction() -> None:
+    falling = replace(FOLLOWERS, baseline=D(20), target=D(5))
+    assert pace_shortfall(FOLLOWERS, D(10), D(39)) == D("0.1")
+    assert pace_shortfall(FOLLOWERS, D(39), D(10)) == D("-0.1")
+    assert pace_shortfall(falling, D("-0.5"), D(-2)) == D("0.1")
+    assert pace_shortfall(FOLLOWERS, None, D(10)) is None
+    assert pace_shortfall(FOLLOWERS, D(10), None) is None
+    assert pace_shortfall(Definition(), D(10), D(10)) is None
+
+
+@pytest.mark.parametrize(
+    ("definition", "first", "last", "lost"),
+    [
+        (FOLLOWERS, D(1000), D(1050), True),  # 100 were planned between the 1st and the 11th
+        (FOLLOWERS, D(1000), D(1100), False),
+        (FOLLOWERS, D(900), D(1001), False),
+        (FOLLOWERS, D(1200), D(1250), True),
+        (
+            replace(FOLLOWERS, trajectory=Phased(((FIRST, D(1000)), (LAST, D(1029))))),
+            *(D(1000), D(1010), False),
+        ),
+        (Definition(metric=Metric.MILESTONES), D("0.5"), D("0.75"), True),
+        (Definition(metric=Metric.MILESTONES), D(0), D("0.5"), False),
+        (Definition(direction=Direction.MAINTAIN_AT_MOST, upper=D(4)), D(4), D(5), True),
+        (Definition(), D(4), D(5), False),
+    ],
+)
+def test_ground_is_lost_where_progress_is_slower_than_the_trajectory(
+    definition: Definition, first: Decimal, last: Decimal, lost: bool
+) -> None:
+    recent = RecentPace(D(0), (FIRST, first), (FIRST + timedelta(days=10), last))
+    assert lost_ground(definition, recent, FIRST, LAST, STANDARD) is lost

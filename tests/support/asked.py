@@ -1,0 +1,56 @@
+"""Queries of the read side about a scenario: at any clock, without a server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from ledger.context import EPOCH
+from projections.as_of import Known
+from projections.follower import Follower
+from projections.paging import Listed, Slice
+from tests.projections.feed import Feed, views_beside
+from tests.support.scenario import Scenario
+
+Query = Callable[..., Listed[Any]]
+
+
+class Asked:
+    """The read models of what a scenario has recorded so far."""
+
+    def __init__(self, connection: Any, head: int) -> None:
+        self._connection = connection
+        self.head = head
+
+    def page(
+        self,
+        query: Query,
+        request: Any,
+        clock: str,
+        *,
+        known: int = 0,
+        on: str = "",
+        part: Slice = Slice((), 1000),  # noqa: B008  # a value that nobody changes
+    ) -> Listed[Any]:
+        """A page of a list, as it is answered at an instant (ISO, with its offset)."""
+        us = (datetime.fromisoformat(clock) - EPOCH) // EPOCH.resolution
+        at = Known(known or self.head, us, date.fromisoformat(on) if on else None)
+        return query(self._connection, request, at, part)
+
+    def all_of(self, query: Query, request: Any, clock: str, **instants: Any) -> list[Any]:
+        """The whole list."""
+        return list(self.page(query, request, clock, **instants).items)
+
+
+@contextmanager
+def read_models(folder: Path, scenario: Scenario) -> Iterator[Asked]:
+    """The read models of a scenario, built in a folder."""
+    feed = Feed(records=scenario.records)
+    views = views_beside(folder, feed)
+    Follower(feed, views).catch_up()
+    with views.reading() as reading:
+        yield Asked(reading.connection, len(scenario.records))
+    views.close()

@@ -37,6 +37,30 @@ def size(asked: int) -> int:
     return min(asked, LARGEST_SIZE) or DEFAULT_SIZE
 
 
+SCANNED_AT_MOST: Final = 5000
+"""How many items a page looks at to find those that are asked for."""
+
+
+def sifted(
+    candidates: Iterable[tuple[Item | None, Cursor]],
+    limit: int,
+    scanned_at_most: int = SCANNED_AT_MOST,
+) -> Listed[Item]:
+    """The first `limit` items that are asked for; the others are None.
+
+    Ends early after so many candidates: the page may then be short or empty, and more may follow.
+    """
+    found: list[Item] = []
+    last: Cursor | None = None
+    for scanned, (item, cursor) in enumerate(candidates):
+        if scanned == scanned_at_most or (item is not None and len(found) == limit):
+            return Listed(found, last)
+        if item is not None:
+            found.append(item)
+        last = cursor
+    return Listed(found, None)
+
+
 def cut(items: Iterable[tuple[Item, Cursor]], limit: int) -> Listed[Item]:
     """The first `limit` items; takes one more to see whether there are more."""
     taken = list(islice(items, limit + 1))

@@ -17,6 +17,7 @@ from okr.v1.event_record_pb2 import Event
 from okr.v1.resources_pb2 import Scorecard
 from okr.v1.score_service_pb2_grpc import ScoreServiceServicer
 from projections import audit, catalogue, deviations, dues
+from projections import revision_history as history
 from projections.as_of import Known
 from projections.paging import Listed, Slice, cut
 from projections.reading import Reader
@@ -134,7 +135,7 @@ class AuditRpc(AuditServiceServicer):
         self, request: audit_api.GetKeyResultRevisionRequest, context: ServicerContext[Any, Any]
     ) -> audit_api.GetKeyResultRevisionResponse:
         revision, at = await self._reader.one(
-            request, lambda c, k: audit.key_result_revision(c, request.name, k)
+            request, lambda c, k: history.get(c, request.name, k, history.show_key_result)
         )
         return audit_api.GetKeyResultRevisionResponse(revision=revision, **at)
 
@@ -143,11 +144,50 @@ class AuditRpc(AuditServiceServicer):
     ) -> audit_api.ListKeyResultRevisionsResponse:
         revisions, at = await self._reader.page(
             request,
-            lambda c, k, part: audit.list_key_result_revisions(
-                c, request.parent, k, part, after_plan_commitment=request.after_plan_commitment
-            ),
+            lambda c, k, part: history.list_revisions(c, request, k, part, history.show_key_result),
         )
         return audit_api.ListKeyResultRevisionsResponse(revisions=revisions.items, **at)
+
+    async def CompareKeyResultRevisions(
+        self,
+        request: audit_api.CompareKeyResultRevisionsRequest,
+        context: ServicerContext[Any, Any],
+    ) -> audit_api.CompareKeyResultRevisionsResponse:
+        numbers = (request.first, request.second)
+        both, at = await self._reader.one(
+            request,
+            lambda c, k: history.pair(c, request.name, numbers, k, history.show_key_result),
+        )
+        return audit_api.CompareKeyResultRevisionsResponse(**history.compared(*both), **at)
+
+    async def GetObjectiveRevision(
+        self, request: audit_api.GetObjectiveRevisionRequest, context: ServicerContext[Any, Any]
+    ) -> audit_api.GetObjectiveRevisionResponse:
+        revision, at = await self._reader.one(
+            request, lambda c, k: history.get(c, request.name, k, history.show_objective)
+        )
+        return audit_api.GetObjectiveRevisionResponse(revision=revision, **at)
+
+    async def ListObjectiveRevisions(
+        self, request: audit_api.ListObjectiveRevisionsRequest, context: ServicerContext[Any, Any]
+    ) -> audit_api.ListObjectiveRevisionsResponse:
+        revisions, at = await self._reader.page(
+            request,
+            lambda c, k, part: history.list_revisions(c, request, k, part, history.show_objective),
+        )
+        return audit_api.ListObjectiveRevisionsResponse(revisions=revisions.items, **at)
+
+    async def CompareObjectiveRevisions(
+        self,
+        request: audit_api.CompareObjectiveRevisionsRequest,
+        context: ServicerContext[Any, Any],
+    ) -> audit_api.CompareObjectiveRevisionsResponse:
+        numbers = (request.first, request.second)
+        both, at = await self._reader.one(
+            request,
+            lambda c, k: history.pair(c, request.name, numbers, k, history.show_objective),
+        )
+        return audit_api.CompareObjectiveRevisionsResponse(**history.compared(*both), **at)
 
     async def GetAdjustment(
         self, request: audit_api.GetAdjustmentRequest, context: ServicerContext[Any, Any]

@@ -47,7 +47,8 @@ _RESOURCE_TYPES: Final = {
     "objectives": "okr.v1.Objective",
     "keyResults": "okr.v1.KeyResult",
     "checkIns": "okr.v1.CheckIn",
-    "revisions": "okr.v1.KeyResultRevision",
+    "keyResults/revisions": "okr.v1.KeyResultRevision",
+    "objectives/revisions": "okr.v1.ObjectiveRevision",
     "adjustments": "okr.v1.Adjustment",
     "events": "okr.v1.Event",
 }
@@ -98,9 +99,11 @@ def _info(row: Row, metadata: dict[str, str]) -> ErrorInfo:
 
 
 def _resource(name: str, sentence: str) -> ResourceInfo:
-    *_, collection, _ = ["", *name.split("/")]
+    *_, kind, _, collection, _ = ["", "", "", *name.split("/")]
+    # The type of a revision is that of what it is of.
+    of = f"{kind}/" if collection == "revisions" else ""
     return ResourceInfo(
-        resource_type=_RESOURCE_TYPES.get(collection, ""),
+        resource_type=_RESOURCE_TYPES.get(of + collection, ""),
         resource_name=_cut(name, FACT_BYTES),
         description=sentence,
     )

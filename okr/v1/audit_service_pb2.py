@@ -23,12 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from okr.v1 import event_record_pb2 as okr_dot_v1_dot_event__record__pb2
 from okr.v1 import resources_pb2 as okr_dot_v1_dot_resources__pb2
 from okr.v1 import values_pb2 as okr_dot_v1_dot_values__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aokr/v1/audit_service.proto\x12\x06okr.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x19okr/v1/event_record.proto\x1a\x16okr/v1/resources.proto\x1a\x13okr/v1/values.proto\"\xef\x01\n\x1bGetKeyResultRevisionRequest\x12\x8d\x01\n\x04name\x18\x01 \x01(\tB\x7f\xbaH|rz2x^objectives/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/keyResults/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/revisions/[1-9][0-9]{0,17}$\x12#\n\x11\x61t_least_as_fresh\x18\x14 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1b\n\x05\x61s_of\x18\x15 \x01(\x0b\x32\x0c.okr.v1.AsOf\"l\n\x1cGetKeyResultRevisionResponse\x12+\n\x08revision\x18\x01 \x01(\x0b\x32\x19.okr.v1.KeyResultRevision\x12\x10\n\x08position\x18\x14 \x01(\x03\x12\r\n\x05token\x18\x15 \x01(\t\"\xb0\x02\n\x1dListKeyResultRevisionsRequest\x12t\n\x06parent\x18\x01 \x01(\tBd\xbaHar_2]^objectives/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/keyResults/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\x12\x1d\n\x15\x61\x66ter_plan_commitment\x18\x02 \x01(\x08\x12#\n\x11\x61t_least_as_fresh\x18\x14 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1b\n\x05\x61s_of\x18\x15 \x01(\x0b\x32\x0c.okr.v1.AsOf\x12\x1a\n\tpage_size\x18\x16 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x17 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"\x88\x01\n\x1eListKeyResultRevisionsResponse\x12,\n\trevisions\x18\x01 \x03(\x0b\x32\x19.okr.v1.KeyResultRevision\x12\x10\n\x08position\x18\x14 \x01(\x03\x12\r\n\x05token\x18\x15 \x01(\t\x12\x17\n\x0fnext_page_token\x18\x16 \x01(\t\"\x9f\x01\n\x14GetAdjustmentRequest\x12\x45\n\x04name\x18\x01 \x01(\tB7\xbaH4r220^adjustments/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\x12#\n\x11\x61t_least_as_fresh\x18\x14 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1b\n\x05\x61s_of\x18\x15 \x01(\x0b\x32\x0c.okr.v1.AsOf\"`\n\x15GetAdjustmentResponse\x12&\n\nadjustment\x18\x01 \x01(\x0b\x32\x12.okr.v1.Adjustment\x12\x10\n\x08position\x18\x14 \x01(\x03\x12\r\n\x05token\x18\x15 \x01(\t\"\xd7\x01\n\x16ListAdjustmentsRequest\x12\x41\n\x05\x63ycle\x18\x01 \x01(\tB2\xbaH/r-2+^cycles/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\x12#\n\x11\x61t_least_as_fresh\x18\x14 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1b\n\x05\x61s_of\x18\x15 \x01(\x0b\x32\x0c.okr.v1.AsOf\x12\x1a\n\tpage_size\x18\x16 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x17 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"|\n\x17ListAdjustmentsResponse\x12\'\n\x0b\x61\x64justments\x18\x01 \x03(\x0b\x32\x12.okr.v1.Adjustment\x12\x10\n\x08position\x18\x14 \x01(\x03\x12\r\n\x05token\x18\x15 \x01(\t\x12\x17\n\x0fnext_page_token\x18\x16 \x01(\t\"f\n\x0fGetEventRequest\x12.\n\x04name\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^events/[1-9][0-9]{0,17}$\x12#\n\x11\x61t_least_as_fresh\x18\x14 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"Q\n\x10GetEventResponse\x12\x1c\n\x05\x65vent\x18\x01 \x01(\x0b\x32\r.okr.v1.Event\x12\x10\n\x08position\x18\x14 \x01(\x03\x12\r\n\x05token\x18\x15 \x01(\t\"\xad\x02\n\x11ListEventsRequest\x12\'\n\x06stream\x18\x01 \x01(\tB\x17\xbaH\x14r\x12\x18\xc8\x01\x32\r^[a-z0-9/-]*$\x12<\n\x0b\x65vent_types\x18\x02 \x03(\tB\'\xbaH$\x92\x01!\x10\x32\"\x1dr\x1b\x32\x19^okr\\.v1\\.[A-Za-z]{1,60}$\x12\x1f\n\x0e\x61\x66ter_position\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x14\n\x0cnewest_first\x18\x04 \x01(\x08\x12#\n\x11\x61t_least_as_fresh\x18\x14 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1b\n\x05\x61s_of\x18\x15 \x01(\x0b\x32\x0c.okr.v1.AsOf\x12\x1a\n\tpage_size\x18\x16 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x17 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"m\n\x12ListEventsResponse\x12\x1d\n\x06\x65vents\x18\x01 \x03(\x0b\x32\r.okr.v1.Event\x12\x10\n\x08position\x18\x14 \x01(\x03\x12\r\n\x05token\x18\x15 \x01(\t\x12\x17\n\x0fnext_page_token\x18\x16 \x01(\t2\x9e\x04\n\x0c\x41uditService\x12\x66\n\x14GetKeyResultRevision\x12#.okr.v1.GetKeyResultRevisionRequest\x1a$.okr.v1.GetKeyResultRevisionResponse\"\x03\x90\x02\x01\x12l\n\x16ListKeyResultRevisions\x12%.okr.v1.ListKeyResultRevisionsRequest\x1a&.okr.v1.ListKeyResultRevisionsResponse\"\x03\x90\x02\x01\x12Q\n\rGetAdjustment\x12\x1c.okr.v1.GetAdjustmentRequest\x1a\x1d.okr.v1.GetAdjustmentResponse\"\x03\x90\x02\x01\x12W\n\x0fListAdjustments\x12\x1e.okr.v1.ListAdjustmentsRequest\x1a\x1f.okr.v1.ListAdjustmentsResponse\"\x03\x90\x02\x01\x12\x42\n\x08GetEvent\x12\x17.okr.v1.GetEventRequest\x1a\x18.okr.v1.GetEventResponse\"\x03\x90\x02\x01\x12H\n\nListEvents\x12\x19.okr.v1.ListEventsRequest\x1a\x1a.okr.v1.ListEventsResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aokr/v1/audit_service.proto\x12\x06okr.v1\x1a\x1b\x62uf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x19okr/v1/event_record.proto\x1a\x16okr/v1/resources.proto\x1a\x13okr/v1/values.proto\"\xef\x01\n\x1bGetKeyResultRevisionRequest\x12\x8d\x01\n\x04name\x18\x01 \x01(\tB\x7f\xbaH|rz2x^objectives/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/keyResults/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/revisions/[1-9][0-9]{0,17}$\x12#\n\x11\x61t_least_as_fresh\x18\x14 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1b\n\x05\x61s_of\x18\x15 \x01(\x0b\x32\x0c.okr.v1.AsOf\"l\n\x1cGetKeyResultRevisionResponse\x12+\n\x08revision\x18\x01 \x01(\x0b\x32\x19.okr.v1.KeyResultRevision\x12\x10\n\x08position\x18\x14 \x01(\x03\x12\r\n\x05token\x18\x15 \x01(\t\"\xd0\x03\n\x1dListKeyResultRevisionsRequest\x12\x89\x01\n\x06parent\x18\x01 \x01(\tBy\xbaHvrt2r^objectives/([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/keyResults/([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?|-)|-/keyResults/-)$\x12\x1d\n\x15\x61\x66ter_plan_commitment\x18\x02 \x01(\x08\x12\x44\n\x05\x63ycle\x18\x03 \x01(\tB5\xbaH2r-2+^cycles/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\xd8\x01\x01\x12\x42\n\x04team\x18\x04 \x01(\tB4\xbaH1r,2*^teams/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\xd8\x01\x01\x12#\n\x11\x61t_least_as_fresh\x18\x14 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1b\n\x05\x61s_of\x18\x15 \x01(\x0b\x32\x0c.okr.v1.AsOf\x12\x1a\n\tpage_size\x18\x16 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x17 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"\x88\x01\n\x1eListKeyResultRevisionsResponse\x12,\n\trevisions\x18\x01 \x03(\x0b\x32\x19.okr.v1.KeyResultRevision\x12\x10\n\x08position\x18\x14 \x01(\x03\x12\r\n\x05token\x18\x15 \x01(\t\x12\x17\n\x0fnext_page_token\x18\x16 \x01(\t\"\x9f\x01\n\x14GetAdjustmentRequest\x12\x45\n\x04name\x18\x01 \x01(\tB7\xbaH4r220^adjustments/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\x12#\n\x11\x61t_least_as_fresh\x18\x14 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1b\n\x05\x61s_of\x18\x15 \x01(\x0b\x32\x0c.okr.v1.AsOf\"`\n\x15GetAdjustmentResponse\x12&\n\nadjustment\x18\x01 \x01(\x0b\x32\x12.okr.v1.Adjustment\x12\x10\n\x08position\x18\x14 \x01(\x03\x12\r\n\x05token\x18\x15 \x01(\t\"\xd7\x01\n\x16ListAdjustmentsRequest\x12\x41\n\x05\x63ycle\x18\x01 \x01(\tB2\xbaH/r-2+^cycles/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\x12#\n\x11\x61t_least_as_fresh\x18\x14 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1b\n\x05\x61s_of\x18\x15 \x01(\x0b\x32\x0c.okr.v1.AsOf\x12\x1a\n\tpage_size\x18\x16 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x17 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"|\n\x17ListAdjustmentsResponse\x12\'\n\x0b\x61\x64justments\x18\x01 \x03(\x0b\x32\x12.okr.v1.Adjustment\x12\x10\n\x08position\x18\x14 \x01(\x03\x12\r\n\x05token\x18\x15 \x01(\t\x12\x17\n\x0fnext_page_token\x18\x16 \x01(\t\"f\n\x0fGetEventRequest\x12.\n\x04name\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^events/[1-9][0-9]{0,17}$\x12#\n\x11\x61t_least_as_fresh\x18\x14 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"Q\n\x10GetEventResponse\x12\x1c\n\x05\x65vent\x18\x01 \x01(\x0b\x32\r.okr.v1.Event\x12\x10\n\x08position\x18\x14 \x01(\x03\x12\r\n\x05token\x18\x15 \x01(\t\"\xad\x02\n\x11ListEventsRequest\x12\'\n\x06stream\x18\x01 \x01(\tB\x17\xbaH\x14r\x12\x18\xc8\x01\x32\r^[a-z0-9/-]*$\x12<\n\x0b\x65vent_types\x18\x02 \x03(\tB\'\xbaH$\x92\x01!\x10\x32\"\x1dr\x1b\x32\x19^okr\\.v1\\.[A-Za-z]{1,60}$\x12\x1f\n\x0e\x61\x66ter_position\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x14\n\x0cnewest_first\x18\x04 \x01(\x08\x12#\n\x11\x61t_least_as_fresh\x18\x14 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1b\n\x05\x61s_of\x18\x15 \x01(\x0b\x32\x0c.okr.v1.AsOf\x12\x1a\n\tpage_size\x18\x16 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x17 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"m\n\x12ListEventsResponse\x12\x1d\n\x06\x65vents\x18\x01 \x03(\x0b\x32\r.okr.v1.Event\x12\x10\n\x08position\x18\x14 \x01(\x03\x12\r\n\x05token\x18\x15 \x01(\t\x12\x17\n\x0fnext_page_token\x18\x16 \x01(\t\"\x89\x02\n CompareKeyResultRevisionsRequest\x12r\n\x04name\x18\x01 \x01(\tBd\xbaHar_2]^objectives/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/keyResults/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\x12\x16\n\x05\x66irst\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12\x17\n\x06second\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12#\n\x11\x61t_least_as_fresh\x18\x14 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1b\n\x05\x61s_of\x18\x15 \x01(\x0b\x32\x0c.okr.v1.AsOf\"\xb3\x02\n!CompareKeyResultRevisionsResponse\x12(\n\x05\x66irst\x18\x01 \x01(\x0b\x32\x19.okr.v1.KeyResultRevision\x12)\n\x06second\x18\x02 \x01(\x0b\x32\x19.okr.v1.KeyResultRevision\x12+\n\x07\x63hanged\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12+\n\x06\x62\x65\x66ore\x18\x04 \x01(\x0b\x32\x1b.okr.v1.KeyResultDefinition\x12*\n\x05\x61\x66ter\x18\x05 \x01(\x0b\x32\x1b.okr.v1.KeyResultDefinition\x12\x12\n\ndifference\x18\x06 \x01(\t\x12\x10\n\x08position\x18\x14 \x01(\x03\x12\r\n\x05token\x18\x15 \x01(\t\"\xc0\x01\n\x1bGetObjectiveRevisionRequest\x12_\n\x04name\x18\x01 \x01(\tBQ\xbaHNrL2J^objectives/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/revisions/[1-9][0-9]{0,17}$\x12#\n\x11\x61t_least_as_fresh\x18\x14 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1b\n\x05\x61s_of\x18\x15 \x01(\x0b\x32\x0c.okr.v1.AsOf\"l\n\x1cGetObjectiveRevisionResponse\x12+\n\x08revision\x18\x01 \x01(\x0b\x32\x19.okr.v1.ObjectiveRevision\x12\x10\n\x08position\x18\x14 \x01(\x03\x12\r\n\x05token\x18\x15 \x01(\t\"\x90\x03\n\x1dListObjectiveRevisionsRequest\x12J\n\x06parent\x18\x01 \x01(\tB:\xbaH7r523^objectives/([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?|-)$\x12\x1d\n\x15\x61\x66ter_plan_commitment\x18\x02 \x01(\x08\x12\x44\n\x05\x63ycle\x18\x03 \x01(\tB5\xbaH2r-2+^cycles/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\xd8\x01\x01\x12\x42\n\x04team\x18\x04 \x01(\tB4\xbaH1r,2*^teams/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\xd8\x01\x01\x12#\n\x11\x61t_least_as_fresh\x18\x14 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1b\n\x05\x61s_of\x18\x15 \x01(\x0b\x32\x0c.okr.v1.AsOf\x12\x1a\n\tpage_size\x18\x16 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x17 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"\x88\x01\n\x1eListObjectiveRevisionsResponse\x12,\n\trevisions\x18\x01 \x03(\x0b\x32\x19.okr.v1.ObjectiveRevision\x12\x10\n\x08position\x18\x14 \x01(\x03\x12\r\n\x05token\x18\x15 \x01(\t\x12\x17\n\x0fnext_page_token\x18\x16 \x01(\t\"\xdb\x01\n CompareObjectiveRevisionsRequest\x12\x44\n\x04name\x18\x01 \x01(\tB6\xbaH3r12/^objectives/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\x12\x16\n\x05\x66irst\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12\x17\n\x06second\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12#\n\x11\x61t_least_as_fresh\x18\x14 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1b\n\x05\x61s_of\x18\x15 \x01(\x0b\x32\x0c.okr.v1.AsOf\"\xb3\x02\n!CompareObjectiveRevisionsResponse\x12(\n\x05\x66irst\x18\x01 \x01(\x0b\x32\x19.okr.v1.ObjectiveRevision\x12)\n\x06second\x18\x02 \x01(\x0b\x32\x19.okr.v1.ObjectiveRevision\x12+\n\x07\x63hanged\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12+\n\x06\x62\x65\x66ore\x18\x04 \x01(\x0b\x32\x1b.okr.v1.ObjectiveDefinition\x12*\n\x05\x61\x66ter\x18\x05 \x01(\x0b\x32\x1b.okr.v1.ObjectiveDefinition\x12\x12\n\ndifference\x18\x06 \x01(\t\x12\x10\n\x08position\x18\x14 \x01(\x03\x12\r\n\x05token\x18\x15 \x01(\t2\xe2\x07\n\x0c\x41uditService\x12\x66\n\x14GetKeyResultRevision\x12#.okr.v1.GetKeyResultRevisionRequest\x1a$.okr.v1.GetKeyResultRevisionResponse\"\x03\x90\x02\x01\x12l\n\x16ListKeyResultRevisions\x12%.okr.v1.ListKeyResultRevisionsRequest\x1a&.okr.v1.ListKeyResultRevisionsResponse\"\x03\x90\x02\x01\x12u\n\x19\x43ompareKeyResultRevisions\x12(.okr.v1.CompareKeyResultRevisionsRequest\x1a).okr.v1.CompareKeyResultRevisionsResponse\"\x03\x90\x02\x01\x12\x66\n\x14GetObjectiveRevision\x12#.okr.v1.GetObjectiveRevisionRequest\x1a$.okr.v1.GetObjectiveRevisionResponse\"\x03\x90\x02\x01\x12l\n\x16ListObjectiveRevisions\x12%.okr.v1.ListObjectiveRevisionsRequest\x1a&.okr.v1.ListObjectiveRevisionsResponse\"\x03\x90\x02\x01\x12u\n\x19\x43ompareObjectiveRevisions\x12(.okr.v1.CompareObjectiveRevisionsRequest\x1a).okr.v1.CompareObjectiveRevisionsResponse\"\x03\x90\x02\x01\x12Q\n\rGetAdjustment\x12\x1c.okr.v1.GetAdjustmentRequest\x1a\x1d.okr.v1.GetAdjustmentResponse\"\x03\x90\x02\x01\x12W\n\x0fListAdjustments\x12\x1e.okr.v1.ListAdjustmentsRequest\x1a\x1f.okr.v1.ListAdjustmentsResponse\"\x03\x90\x02\x01\x12\x42\n\x08GetEvent\x12\x17.okr.v1.GetEventRequest\x1a\x18.okr.v1.GetEventResponse\"\x03\x90\x02\x01\x12H\n\nListEvents\x12\x19.okr.v1.ListEventsRequest\x1a\x1a.okr.v1.ListEventsResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,7 +41,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETKEYRESULTREVISIONREQUEST'].fields_by_name['at_least_as_fresh']._loaded_options = None
   _globals['_GETKEYRESULTREVISIONREQUEST'].fields_by_name['at_least_as_fresh']._serialized_options = b'\272H\005r\003\030\310\001'
   _globals['_LISTKEYRESULTREVISIONSREQUEST'].fields_by_name['parent']._loaded_options = None
-  _globals['_LISTKEYRESULTREVISIONSREQUEST'].fields_by_name['parent']._serialized_options = b'\272Har_2]^objectives/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/keyResults/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'
+  _globals['_LISTKEYRESULTREVISIONSREQUEST'].fields_by_name['parent']._serialized_options = b'\272Hvrt2r^objectives/([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/keyResults/([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?|-)|-/keyResults/-)$'
+  _globals['_LISTKEYRESULTREVISIONSREQUEST'].fields_by_name['cycle']._loaded_options = None
+  _globals['_LISTKEYRESULTREVISIONSREQUEST'].fields_by_name['cycle']._serialized_options = b'\272H2r-2+^cycles/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\330\001\001'
+  _globals['_LISTKEYRESULTREVISIONSREQUEST'].fields_by_name['team']._loaded_options = None
+  _globals['_LISTKEYRESULTREVISIONSREQUEST'].fields_by_name['team']._serialized_options = b'\272H1r,2*^teams/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\330\001\001'
   _globals['_LISTKEYRESULTREVISIONSREQUEST'].fields_by_name['at_least_as_fresh']._loaded_options = None
   _globals['_LISTKEYRESULTREVISIONSREQUEST'].fields_by_name['at_least_as_fresh']._serialized_options = b'\272H\005r\003\030\310\001'
   _globals['_LISTKEYRESULTREVISIONSREQUEST'].fields_by_name['page_size']._loaded_options = None
@@ -75,10 +80,50 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTEVENTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\004\032\002(\000'
   _globals['_LISTEVENTSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTEVENTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\364\003'
+  _globals['_COMPAREKEYRESULTREVISIONSREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_COMPAREKEYRESULTREVISIONSREQUEST'].fields_by_name['name']._serialized_options = b'\272Har_2]^objectives/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/keyResults/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'
+  _globals['_COMPAREKEYRESULTREVISIONSREQUEST'].fields_by_name['first']._loaded_options = None
+  _globals['_COMPAREKEYRESULTREVISIONSREQUEST'].fields_by_name['first']._serialized_options = b'\272H\004\"\002(\001'
+  _globals['_COMPAREKEYRESULTREVISIONSREQUEST'].fields_by_name['second']._loaded_options = None
+  _globals['_COMPAREKEYRESULTREVISIONSREQUEST'].fields_by_name['second']._serialized_options = b'\272H\004\"\002(\001'
+  _globals['_COMPAREKEYRESULTREVISIONSREQUEST'].fields_by_name['at_least_as_fresh']._loaded_options = None
+  _globals['_COMPAREKEYRESULTREVISIONSREQUEST'].fields_by_name['at_least_as_fresh']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_GETOBJECTIVEREVISIONREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_GETOBJECTIVEREVISIONREQUEST'].fields_by_name['name']._serialized_options = b'\272HNrL2J^objectives/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/revisions/[1-9][0-9]{0,17}$'
+  _globals['_GETOBJECTIVEREVISIONREQUEST'].fields_by_name['at_least_as_fresh']._loaded_options = None
+  _globals['_GETOBJECTIVEREVISIONREQUEST'].fields_by_name['at_least_as_fresh']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_LISTOBJECTIVEREVISIONSREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_LISTOBJECTIVEREVISIONSREQUEST'].fields_by_name['parent']._serialized_options = b'\272H7r523^objectives/([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?|-)$'
+  _globals['_LISTOBJECTIVEREVISIONSREQUEST'].fields_by_name['cycle']._loaded_options = None
+  _globals['_LISTOBJECTIVEREVISIONSREQUEST'].fields_by_name['cycle']._serialized_options = b'\272H2r-2+^cycles/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\330\001\001'
+  _globals['_LISTOBJECTIVEREVISIONSREQUEST'].fields_by_name['team']._loaded_options = None
+  _globals['_LISTOBJECTIVEREVISIONSREQUEST'].fields_by_name['team']._serialized_options = b'\272H1r,2*^teams/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\330\001\001'
+  _globals['_LISTOBJECTIVEREVISIONSREQUEST'].fields_by_name['at_least_as_fresh']._loaded_options = None
+  _globals['_LISTOBJECTIVEREVISIONSREQUEST'].fields_by_name['at_least_as_fresh']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_LISTOBJECTIVEREVISIONSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTOBJECTIVEREVISIONSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_LISTOBJECTIVEREVISIONSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTOBJECTIVEREVISIONSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\364\003'
+  _globals['_COMPAREOBJECTIVEREVISIONSREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_COMPAREOBJECTIVEREVISIONSREQUEST'].fields_by_name['name']._serialized_options = b'\272H3r12/^objectives/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'
+  _globals['_COMPAREOBJECTIVEREVISIONSREQUEST'].fields_by_name['first']._loaded_options = None
+  _globals['_COMPAREOBJECTIVEREVISIONSREQUEST'].fields_by_name['first']._serialized_options = b'\272H\004\"\002(\001'
+  _globals['_COMPAREOBJECTIVEREVISIONSREQUEST'].fields_by_name['second']._loaded_options = None
+  _globals['_COMPAREOBJECTIVEREVISIONSREQUEST'].fields_by_name['second']._serialized_options = b'\272H\004\"\002(\001'
+  _globals['_COMPAREOBJECTIVEREVISIONSREQUEST'].fields_by_name['at_least_as_fresh']._loaded_options = None
+  _globals['_COMPAREOBJECTIVEREVISIONSREQUEST'].fields_by_name['at_least_as_fresh']._serialized_options = b'\272H\005r\003\030\310\001'
   _globals['_AUDITSERVICE'].methods_by_name['GetKeyResultRevision']._loaded_options = None
   _globals['_AUDITSERVICE'].methods_by_name['GetKeyResultRevision']._serialized_options = b'\220\002\001'
   _globals['_AUDITSERVICE'].methods_by_name['ListKeyResultRevisions']._loaded_options = None
   _globals['_AUDITSERVICE'].methods_by_name['ListKeyResultRevisions']._serialized_options = b'\220\002\001'
+  _globals['_AUDITSERVICE'].methods_by_name['CompareKeyResultRevisions']._loaded_options = None
+  _globals['_AUDITSERVICE'].methods_by_name['CompareKeyResultRevisions']._serialized_options = b'\220\002\001'
+  _globals['_AUDITSERVICE'].methods_by_name['GetObjectiveRevision']._loaded_options = None
+  _globals['_AUDITSERVICE'].methods_by_name['GetObjectiveRevision']._serialized_options = b'\220\002\001'
+  _globals['_AUDITSERVICE'].methods_by_name['ListObjectiveRevisions']._loaded_options = None
+  _globals['_AUDITSERVICE'].methods_by_name['ListObjectiveRevisions']._serialized_options = b'\220\002\001'
+  _globals['_AUDITSERVICE'].methods_by_name['CompareObjectiveRevisions']._loaded_options = None
+  _globals['_AUDITSERVICE'].methods_by_name['CompareObjectiveRevisions']._serialized_options = b'\220\002\001'
   _globals['_AUDITSERVICE'].methods_by_name['GetAdjustment']._loaded_options = None
   _globals['_AUDITSERVICE'].methods_by_name['GetAdjustment']._serialized_options = b'\220\002\001'
   _globals['_AUDITSERVICE'].methods_by_name['ListAdjustments']._loaded_options = None
@@ -87,30 +132,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUDITSERVICE'].methods_by_name['GetEvent']._serialized_options = b'\220\002\001'
   _globals['_AUDITSERVICE'].methods_by_name['ListEvents']._loaded_options = None
   _globals['_AUDITSERVICE'].methods_by_name['ListEvents']._serialized_options = b'\220\002\001'
-  _globals['_GETKEYRESULTREVISIONREQUEST']._serialized_start=140
-  _globals['_GETKEYRESULTREVISIONREQUEST']._serialized_end=379
-  _globals['_GETKEYRESULTREVISIONRESPONSE']._serialized_start=381
-  _globals['_GETKEYRESULTREVISIONRESPONSE']._serialized_end=489
-  _globals['_LISTKEYRESULTREVISIONSREQUEST']._serialized_start=492
-  _globals['_LISTKEYRESULTREVISIONSREQUEST']._serialized_end=796
-  _globals['_LISTKEYRESULTREVISIONSRESPONSE']._serialized_start=799
-  _globals['_LISTKEYRESULTREVISIONSRESPONSE']._serialized_end=935
-  _globals['_GETADJUSTMENTREQUEST']._serialized_start=938
-  _globals['_GETADJUSTMENTREQUEST']._serialized_end=1097
-  _globals['_GETADJUSTMENTRESPONSE']._serialized_start=1099
-  _globals['_GETADJUSTMENTRESPONSE']._serialized_end=1195
-  _globals['_LISTADJUSTMENTSREQUEST']._serialized_start=1198
-  _globals['_LISTADJUSTMENTSREQUEST']._serialized_end=1413
-  _globals['_LISTADJUSTMENTSRESPONSE']._serialized_start=1415
-  _globals['_LISTADJUSTMENTSRESPONSE']._serialized_end=1539
-  _globals['_GETEVENTREQUEST']._serialized_start=1541
-  _globals['_GETEVENTREQUEST']._serialized_end=1643
-  _globals['_GETEVENTRESPONSE']._serialized_start=1645
-  _globals['_GETEVENTRESPONSE']._serialized_end=1726
-  _globals['_LISTEVENTSREQUEST']._serialized_start=1729
-  _globals['_LISTEVENTSREQUEST']._serialized_end=2030
-  _globals['_LISTEVENTSRESPONSE']._serialized_start=2032
-  _globals['_LISTEVENTSRESPONSE']._serialized_end=2141
-  _globals['_AUDITSERVICE']._serialized_start=2144
-  _globals['_AUDITSERVICE']._serialized_end=2686
+  _globals['_GETKEYRESULTREVISIONREQUEST']._serialized_start=174
+  _globals['_GETKEYRESULTREVISIONREQUEST']._serialized_end=413
+  _globals['_GETKEYRESULTREVISIONRESPONSE']._serialized_start=415
+  _globals['_GETKEYRESULTREVISIONRESPONSE']._serialized_end=523
+  _globals['_LISTKEYRESULTREVISIONSREQUEST']._serialized_start=526
+  _globals['_LISTKEYRESULTREVISIONSREQUEST']._serialized_end=990
+  _globals['_LISTKEYRESULTREVISIONSRESPONSE']._serialized_start=993
+  _globals['_LISTKEYRESULTREVISIONSRESPONSE']._serialized_end=1129
+  _globals['_GETADJUSTMENTREQUEST']._serialized_start=1132
+  _globals['_GETADJUSTMENTREQUEST']._serialized_end=1291
+  _globals['_GETADJUSTMENTRESPONSE']._serialized_start=1293
+  _globals['_GETADJUSTMENTRESPONSE']._serialized_end=1389
+  _globals['_LISTADJUSTMENTSREQUEST']._serialized_start=1392
+  _globals['_LISTADJUSTMENTSREQUEST']._serialized_end=1607
+  _globals['_LISTADJUSTMENTSRESPONSE']._serialized_start=1609
+  _globals['_LISTADJUSTMENTSRESPONSE']._serialized_end=1733
+  _globals['_GETEVENTREQUEST']._serialized_start=1735
+  _globals['_GETEVENTREQUEST']._serialized_end=1837
+  _globals['_GETEVENTRESPONSE']._serialized_start=1839
+  _globals['_GETEVENTRESPONSE']._serialized_end=1920
+  _globals['_LISTEVENTSREQUEST']._serialized_start=1923
+  _globals['_LISTEVENTSREQUEST']._serialized_end=2224
+  _globals['_LISTEVENTSRESPONSE']._serialized_start=2226
+  _globals['_LISTEVENTSRESPONSE']._serialized_end=2335
+  _globals['_COMPAREKEYRESULTREVISIONSREQUEST']._serialized_start=2338
+  _globals['_COMPAREKEYRESULTREVISIONSREQUEST']._serialized_end=2603
+  _globals['_COMPAREKEYRESULTREVISIONSRESPONSE']._serialized_start=2606
+  _globals['_COMPAREKEYRESULTREVISIONSRESPONSE']._serialized_end=2913
+  _globals['_GETOBJECTIVEREVISIONREQUEST']._serialized_start=2916
+  _globals['_GETOBJECTIVEREVISIONREQUEST']._serialized_end=3108
+  _globals['_GETOBJECTIVEREVISIONRESPONSE']._serialized_start=3110
+  _globals['_GETOBJECTIVEREVISIONRESPONSE']._serialized_end=3218
+  _globals['_LISTOBJECTIVEREVISIONSREQUEST']._serialized_start=3221
+  _globals['_LISTOBJECTIVEREVISIONSREQUEST']._serialized_end=3621
+  _globals['_LISTOBJECTIVEREVISIONSRESPONSE']._serialized_start=3624
+  _globals['_LISTOBJECTIVEREVISIONSRESPONSE']._serialized_end=3760
+  _globals['_COMPAREOBJECTIVEREVISIONSREQUEST']._serialized_start=3763
+  _globals['_COMPAREOBJECTIVEREVISIONSREQUEST']._serialized_end=3982
+  _globals['_COMPAREOBJECTIVEREVISIONSRESPONSE']._serialized_start=3985
+  _globals['_COMPAREOBJECTIVEREVISIONSRESPONSE']._serialized_end=4292
+  _globals['_AUDITSERVICE']._serialized_start=4295
+  _globals['_AUDITSERVICE']._serialized_end=5289
 # @@protoc_insertion_point(module_scope)

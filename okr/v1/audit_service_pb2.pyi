@@ -9,6 +9,7 @@ history take from `as_of` what was known and the last effective day to include.
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from okr.v1 import event_record_pb2 as _event_record_pb2
@@ -99,14 +100,25 @@ class ListKeyResultRevisionsRequest(_message.Message):
 
     PARENT_FIELD_NUMBER: _builtins.int
     AFTER_PLAN_COMMITMENT_FIELD_NUMBER: _builtins.int
+    CYCLE_FIELD_NUMBER: _builtins.int
+    TEAM_FIELD_NUMBER: _builtins.int
     AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
-    """The key result: "objectives/{objective}/keyResults/{key_result}"."""
+    """The key result: "objectives/{objective}/keyResults/{key_result}". "-" stands for any: with
+    "objectives/{objective}/keyResults/-" all of an objective, with "objectives/-/keyResults/-" all
+    of the `cycle` or `team`, one of which has to be given then.
+    """
     after_plan_commitment: _builtins.bool
     """Only revisions after plan commitment."""
+    cycle: _builtins.str
+    """Only those of this cycle: "cycles/{cycle}"."""
+    team: _builtins.str
+    """Only those of objectives that were this team's, or of a team below it, just before or after the
+    revision: "teams/{team}". Teams stand below each other as they do on the day asked for.
+    """
     at_least_as_fresh: _builtins.str
     """A token of a write or an earlier read: the answer is at least as fresh. Waits within the
     call's deadline.
@@ -126,6 +138,8 @@ class ListKeyResultRevisionsRequest(_message.Message):
         *,
         parent: _builtins.str = ...,
         after_plan_commitment: _builtins.bool = ...,
+        cycle: _builtins.str = ...,
+        team: _builtins.str = ...,
         at_least_as_fresh: _builtins.str = ...,
         as_of: _values_pb2.AsOf | None = ...,
         page_size: _builtins.int = ...,
@@ -133,7 +147,7 @@ class ListKeyResultRevisionsRequest(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_plan_commitment", b"after_plan_commitment", "as_of", b"as_of", "at_least_as_fresh", b"at_least_as_fresh", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_plan_commitment", b"after_plan_commitment", "as_of", b"as_of", "at_least_as_fresh", b"at_least_as_fresh", "cycle", b"cycle", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "team", b"team"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -476,3 +490,373 @@ class ListEventsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListEventsResponse: _TypeAlias = ListEventsResponse  # noqa: Y015
+
+@_typing.final
+class CompareKeyResultRevisionsRequest(_message.Message):
+    """Request of CompareKeyResultRevisions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    FIRST_FIELD_NUMBER: _builtins.int
+    SECOND_FIELD_NUMBER: _builtins.int
+    AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The key result: "objectives/{objective}/keyResults/{key_result}"."""
+    first: _builtins.int
+    """Number of the one revision."""
+    second: _builtins.int
+    """Number of the other, usually the later one."""
+    at_least_as_fresh: _builtins.str
+    """A token of a write or an earlier read: the answer is at least as fresh. Waits within the
+    call's deadline.
+    """
+    @_builtins.property
+    def as_of(self) -> _values_pb2.AsOf:
+        """The instants to answer for; now when absent."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        first: _builtins.int = ...,
+        second: _builtins.int = ...,
+        at_least_as_fresh: _builtins.str = ...,
+        as_of: _values_pb2.AsOf | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "at_least_as_fresh", b"at_least_as_fresh", "first", b"first", "name", b"name", "second", b"second"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompareKeyResultRevisionsRequest: _TypeAlias = CompareKeyResultRevisionsRequest  # noqa: Y015
+
+@_typing.final
+class CompareKeyResultRevisionsResponse(_message.Message):
+    """Answer of CompareKeyResultRevisions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_FIELD_NUMBER: _builtins.int
+    SECOND_FIELD_NUMBER: _builtins.int
+    CHANGED_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    DIFFERENCE_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    difference: _builtins.str
+    """`score_after` of the second − that of the first, a signed decimal; a missing score counts as 0.
+    What happened between the two, progress included, is in it.
+    """
+    position: _builtins.int
+    """Position that the answer was served at: it takes every event up to it into account."""
+    token: _builtins.str
+    """Token of that position."""
+    @_builtins.property
+    def first(self) -> _resources_pb2.KeyResultRevision:
+        """The one revision."""
+
+    @_builtins.property
+    def second(self) -> _resources_pb2.KeyResultRevision:
+        """The other."""
+
+    @_builtins.property
+    def changed(self) -> _field_mask_pb2.FieldMask:
+        """The fields in which the definitions after the two revisions differ; empty where they are equal."""
+
+    @_builtins.property
+    def before(self) -> _values_pb2.KeyResultDefinition:
+        """These fields after the first."""
+
+    @_builtins.property
+    def after(self) -> _values_pb2.KeyResultDefinition:
+        """These fields after the second."""
+
+    def __init__(
+        self,
+        *,
+        first: _resources_pb2.KeyResultRevision | None = ...,
+        second: _resources_pb2.KeyResultRevision | None = ...,
+        changed: _field_mask_pb2.FieldMask | None = ...,
+        before: _values_pb2.KeyResultDefinition | None = ...,
+        after: _values_pb2.KeyResultDefinition | None = ...,
+        difference: _builtins.str = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "changed", b"changed", "first", b"first", "second", b"second"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "changed", b"changed", "difference", b"difference", "first", b"first", "position", b"position", "second", b"second", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompareKeyResultRevisionsResponse: _TypeAlias = CompareKeyResultRevisionsResponse  # noqa: Y015
+
+@_typing.final
+class GetObjectiveRevisionRequest(_message.Message):
+    """Request of GetObjectiveRevision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"objectives/{objective}/revisions/{number}"."""
+    at_least_as_fresh: _builtins.str
+    """A token of a write or an earlier read: the answer is at least as fresh. Waits within the
+    call's deadline.
+    """
+    @_builtins.property
+    def as_of(self) -> _values_pb2.AsOf:
+        """The instants to answer for; now when absent."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        at_least_as_fresh: _builtins.str = ...,
+        as_of: _values_pb2.AsOf | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "at_least_as_fresh", b"at_least_as_fresh", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetObjectiveRevisionRequest: _TypeAlias = GetObjectiveRevisionRequest  # noqa: Y015
+
+@_typing.final
+class GetObjectiveRevisionResponse(_message.Message):
+    """Answer of GetObjectiveRevision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position that the answer was served at: it takes every event up to it into account."""
+    token: _builtins.str
+    """Token of that position."""
+    @_builtins.property
+    def revision(self) -> _resources_pb2.ObjectiveRevision:
+        """The revision."""
+
+    def __init__(
+        self,
+        *,
+        revision: _resources_pb2.ObjectiveRevision | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "revision", b"revision", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetObjectiveRevisionResponse: _TypeAlias = GetObjectiveRevisionResponse  # noqa: Y015
+
+@_typing.final
+class ListObjectiveRevisionsRequest(_message.Message):
+    """Request of ListObjectiveRevisions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    AFTER_PLAN_COMMITMENT_FIELD_NUMBER: _builtins.int
+    CYCLE_FIELD_NUMBER: _builtins.int
+    TEAM_FIELD_NUMBER: _builtins.int
+    AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """The objective: "objectives/{objective}"; with "objectives/-" all of the `cycle` or `team`, one
+    of which has to be given then.
+    """
+    after_plan_commitment: _builtins.bool
+    """Only revisions after plan commitment."""
+    cycle: _builtins.str
+    """Only those of this cycle: "cycles/{cycle}"."""
+    team: _builtins.str
+    """Only those of objectives that were this team's, or of a team below it, just before or after the
+    revision: "teams/{team}". Teams stand below each other as they do on the day asked for.
+    """
+    at_least_as_fresh: _builtins.str
+    """A token of a write or an earlier read: the answer is at least as fresh. Waits within the
+    call's deadline.
+    """
+    page_size: _builtins.int
+    """How many to return at most, up to 1 000. 0 means 100."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before, with the same other fields. Later pages are read at the
+    first page's position.
+    """
+    @_builtins.property
+    def as_of(self) -> _values_pb2.AsOf:
+        """The instants to answer for; now when absent."""
+
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        after_plan_commitment: _builtins.bool = ...,
+        cycle: _builtins.str = ...,
+        team: _builtins.str = ...,
+        at_least_as_fresh: _builtins.str = ...,
+        as_of: _values_pb2.AsOf | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_plan_commitment", b"after_plan_commitment", "as_of", b"as_of", "at_least_as_fresh", b"at_least_as_fresh", "cycle", b"cycle", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "team", b"team"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListObjectiveRevisionsRequest: _TypeAlias = ListObjectiveRevisionsRequest  # noqa: Y015
+
+@_typing.final
+class ListObjectiveRevisionsResponse(_message.Message):
+    """Answer of ListObjectiveRevisions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISIONS_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position that the answer was served at: it takes every event up to it into account."""
+    token: _builtins.str
+    """Token of that position."""
+    next_page_token: _builtins.str
+    """Pass it to get the next page; empty on the last one."""
+    @_builtins.property
+    def revisions(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.ObjectiveRevision]:
+        """The revisions."""
+
+    def __init__(
+        self,
+        *,
+        revisions: _abc.Iterable[_resources_pb2.ObjectiveRevision] | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "position", b"position", "revisions", b"revisions", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListObjectiveRevisionsResponse: _TypeAlias = ListObjectiveRevisionsResponse  # noqa: Y015
+
+@_typing.final
+class CompareObjectiveRevisionsRequest(_message.Message):
+    """Request of CompareObjectiveRevisions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    FIRST_FIELD_NUMBER: _builtins.int
+    SECOND_FIELD_NUMBER: _builtins.int
+    AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The objective: "objectives/{objective}"."""
+    first: _builtins.int
+    """Number of the one revision."""
+    second: _builtins.int
+    """Number of the other, usually the later one."""
+    at_least_as_fresh: _builtins.str
+    """A token of a write or an earlier read: the answer is at least as fresh. Waits within the
+    call's deadline.
+    """
+    @_builtins.property
+    def as_of(self) -> _values_pb2.AsOf:
+        """The instants to answer for; now when absent."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        first: _builtins.int = ...,
+        second: _builtins.int = ...,
+        at_least_as_fresh: _builtins.str = ...,
+        as_of: _values_pb2.AsOf | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "at_least_as_fresh", b"at_least_as_fresh", "first", b"first", "name", b"name", "second", b"second"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompareObjectiveRevisionsRequest: _TypeAlias = CompareObjectiveRevisionsRequest  # noqa: Y015
+
+@_typing.final
+class CompareObjectiveRevisionsResponse(_message.Message):
+    """Answer of CompareObjectiveRevisions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_FIELD_NUMBER: _builtins.int
+    SECOND_FIELD_NUMBER: _builtins.int
+    CHANGED_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    DIFFERENCE_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    difference: _builtins.str
+    """`score_after` of the second − that of the first, a signed decimal; a missing score counts as 0.
+    What happened between the two, progress included, is in it.
+    """
+    position: _builtins.int
+    """Position that the answer was served at: it takes every event up to it into account."""
+    token: _builtins.str
+    """Token of that position."""
+    @_builtins.property
+    def first(self) -> _resources_pb2.ObjectiveRevision:
+        """The one revision."""
+
+    @_builtins.property
+    def second(self) -> _resources_pb2.ObjectiveRevision:
+        """The other."""
+
+    @_builtins.property
+    def changed(self) -> _field_mask_pb2.FieldMask:
+        """The fields in which the definitions after the two revisions differ; empty where they are equal."""
+
+    @_builtins.property
+    def before(self) -> _values_pb2.ObjectiveDefinition:
+        """These fields after the first."""
+
+    @_builtins.property
+    def after(self) -> _values_pb2.ObjectiveDefinition:
+        """These fields after the second."""
+
+    def __init__(
+        self,
+        *,
+        first: _resources_pb2.ObjectiveRevision | None = ...,
+        second: _resources_pb2.ObjectiveRevision | None = ...,
+        changed: _field_mask_pb2.FieldMask | None = ...,
+        before: _values_pb2.ObjectiveDefinition | None = ...,
+        after: _values_pb2.ObjectiveDefinition | None = ...,
+        difference: _builtins.str = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "changed", b"changed", "first", b"first", "second", b"second"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "changed", b"changed", "difference", b"difference", "first", b"first", "position", b"position", "second", b"second", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompareObjectiveRevisionsResponse: _TypeAlias = CompareObjectiveRevisionsResponse  # noqa: Y015

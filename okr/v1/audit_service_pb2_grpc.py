@@ -45,6 +45,26 @@ class AuditServiceStub:
                 request_serializer=okr_dot_v1_dot_audit__service__pb2.ListKeyResultRevisionsRequest.SerializeToString,
                 response_deserializer=okr_dot_v1_dot_audit__service__pb2.ListKeyResultRevisionsResponse.FromString,
                 _registered_method=True)
+        self.CompareKeyResultRevisions = channel.unary_unary(
+                '/okr.v1.AuditService/CompareKeyResultRevisions',
+                request_serializer=okr_dot_v1_dot_audit__service__pb2.CompareKeyResultRevisionsRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_audit__service__pb2.CompareKeyResultRevisionsResponse.FromString,
+                _registered_method=True)
+        self.GetObjectiveRevision = channel.unary_unary(
+                '/okr.v1.AuditService/GetObjectiveRevision',
+                request_serializer=okr_dot_v1_dot_audit__service__pb2.GetObjectiveRevisionRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_audit__service__pb2.GetObjectiveRevisionResponse.FromString,
+                _registered_method=True)
+        self.ListObjectiveRevisions = channel.unary_unary(
+                '/okr.v1.AuditService/ListObjectiveRevisions',
+                request_serializer=okr_dot_v1_dot_audit__service__pb2.ListObjectiveRevisionsRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_audit__service__pb2.ListObjectiveRevisionsResponse.FromString,
+                _registered_method=True)
+        self.CompareObjectiveRevisions = channel.unary_unary(
+                '/okr.v1.AuditService/CompareObjectiveRevisions',
+                request_serializer=okr_dot_v1_dot_audit__service__pb2.CompareObjectiveRevisionsRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_audit__service__pb2.CompareObjectiveRevisionsResponse.FromString,
+                _registered_method=True)
         self.GetAdjustment = channel.unary_unary(
                 '/okr.v1.AuditService/GetAdjustment',
                 request_serializer=okr_dot_v1_dot_audit__service__pb2.GetAdjustmentRequest.SerializeToString,
@@ -79,7 +99,38 @@ class AuditServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListKeyResultRevisions(self, request, context):
-        """Lists the revisions of a key result, the latest first.
+        """Lists the revisions of a key result, or of those of an objective, a cycle or a team, the latest
+        first. Costs by the number of revisions shown, each of which is scored just before and just
+        after, and of a cycle or team also by the number of all of theirs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompareKeyResultRevisions(self, request, context):
+        """Compares two revisions of a key result.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetObjectiveRevision(self, request, context):
+        """Reads one revision of an objective.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListObjectiveRevisions(self, request, context):
+        """Lists the revisions of an objective, or of those of a cycle or a team, the latest first. Costs
+        as ListKeyResultRevisions does.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompareObjectiveRevisions(self, request, context):
+        """Compares two revisions of an objective.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -125,6 +176,26 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.ListKeyResultRevisions,
                     request_deserializer=okr_dot_v1_dot_audit__service__pb2.ListKeyResultRevisionsRequest.FromString,
                     response_serializer=okr_dot_v1_dot_audit__service__pb2.ListKeyResultRevisionsResponse.SerializeToString,
+            ),
+            'CompareKeyResultRevisions': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompareKeyResultRevisions,
+                    request_deserializer=okr_dot_v1_dot_audit__service__pb2.CompareKeyResultRevisionsRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_audit__service__pb2.CompareKeyResultRevisionsResponse.SerializeToString,
+            ),
+            'GetObjectiveRevision': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetObjectiveRevision,
+                    request_deserializer=okr_dot_v1_dot_audit__service__pb2.GetObjectiveRevisionRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_audit__service__pb2.GetObjectiveRevisionResponse.SerializeToString,
+            ),
+            'ListObjectiveRevisions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListObjectiveRevisions,
+                    request_deserializer=okr_dot_v1_dot_audit__service__pb2.ListObjectiveRevisionsRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_audit__service__pb2.ListObjectiveRevisionsResponse.SerializeToString,
+            ),
+            'CompareObjectiveRevisions': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompareObjectiveRevisions,
+                    request_deserializer=okr_dot_v1_dot_audit__service__pb2.CompareObjectiveRevisionsRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_audit__service__pb2.CompareObjectiveRevisionsResponse.SerializeToString,
             ),
             'GetAdjustment': grpc.unary_unary_rpc_method_handler(
                     servicer.GetAdjustment,
@@ -202,6 +273,114 @@ class AuditService:
             '/okr.v1.AuditService/ListKeyResultRevisions',
             okr_dot_v1_dot_audit__service__pb2.ListKeyResultRevisionsRequest.SerializeToString,
             okr_dot_v1_dot_audit__service__pb2.ListKeyResultRevisionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompareKeyResultRevisions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.AuditService/CompareKeyResultRevisions',
+            okr_dot_v1_dot_audit__service__pb2.CompareKeyResultRevisionsRequest.SerializeToString,
+            okr_dot_v1_dot_audit__service__pb2.CompareKeyResultRevisionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetObjectiveRevision(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.AuditService/GetObjectiveRevision',
+            okr_dot_v1_dot_audit__service__pb2.GetObjectiveRevisionRequest.SerializeToString,
+            okr_dot_v1_dot_audit__service__pb2.GetObjectiveRevisionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListObjectiveRevisions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.AuditService/ListObjectiveRevisions',
+            okr_dot_v1_dot_audit__service__pb2.ListObjectiveRevisionsRequest.SerializeToString,
+            okr_dot_v1_dot_audit__service__pb2.ListObjectiveRevisionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompareObjectiveRevisions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.AuditService/CompareObjectiveRevisions',
+            okr_dot_v1_dot_audit__service__pb2.CompareObjectiveRevisionsRequest.SerializeToString,
+            okr_dot_v1_dot_audit__service__pb2.CompareObjectiveRevisionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

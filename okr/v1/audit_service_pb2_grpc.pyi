@@ -40,7 +40,20 @@ class AuditServiceStub:
     GetKeyResultRevision: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetKeyResultRevisionRequest, _audit_service_pb2.GetKeyResultRevisionResponse]
     """Reads one revision of a key result."""
     ListKeyResultRevisions: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListKeyResultRevisionsRequest, _audit_service_pb2.ListKeyResultRevisionsResponse]
-    """Lists the revisions of a key result, the latest first."""
+    """Lists the revisions of a key result, or of those of an objective, a cycle or a team, the latest
+    first. Costs by the number of revisions shown, each of which is scored just before and just
+    after, and of a cycle or team also by the number of all of theirs.
+    """
+    CompareKeyResultRevisions: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.CompareKeyResultRevisionsRequest, _audit_service_pb2.CompareKeyResultRevisionsResponse]
+    """Compares two revisions of a key result."""
+    GetObjectiveRevision: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetObjectiveRevisionRequest, _audit_service_pb2.GetObjectiveRevisionResponse]
+    """Reads one revision of an objective."""
+    ListObjectiveRevisions: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListObjectiveRevisionsRequest, _audit_service_pb2.ListObjectiveRevisionsResponse]
+    """Lists the revisions of an objective, or of those of a cycle or a team, the latest first. Costs
+    as ListKeyResultRevisions does.
+    """
+    CompareObjectiveRevisions: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.CompareObjectiveRevisionsRequest, _audit_service_pb2.CompareObjectiveRevisionsResponse]
+    """Compares two revisions of an objective."""
     GetAdjustment: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetAdjustmentRequest, _audit_service_pb2.GetAdjustmentResponse]
     """Reads an adjustment with what it changed and what that did to the scores."""
     ListAdjustments: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListAdjustmentsRequest, _audit_service_pb2.ListAdjustmentsResponse]
@@ -58,7 +71,20 @@ class AuditServiceAsyncStub(AuditServiceStub):
     GetKeyResultRevision: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetKeyResultRevisionRequest, _audit_service_pb2.GetKeyResultRevisionResponse]  # type: ignore[assignment]
     """Reads one revision of a key result."""
     ListKeyResultRevisions: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListKeyResultRevisionsRequest, _audit_service_pb2.ListKeyResultRevisionsResponse]  # type: ignore[assignment]
-    """Lists the revisions of a key result, the latest first."""
+    """Lists the revisions of a key result, or of those of an objective, a cycle or a team, the latest
+    first. Costs by the number of revisions shown, each of which is scored just before and just
+    after, and of a cycle or team also by the number of all of theirs.
+    """
+    CompareKeyResultRevisions: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.CompareKeyResultRevisionsRequest, _audit_service_pb2.CompareKeyResultRevisionsResponse]  # type: ignore[assignment]
+    """Compares two revisions of a key result."""
+    GetObjectiveRevision: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetObjectiveRevisionRequest, _audit_service_pb2.GetObjectiveRevisionResponse]  # type: ignore[assignment]
+    """Reads one revision of an objective."""
+    ListObjectiveRevisions: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListObjectiveRevisionsRequest, _audit_service_pb2.ListObjectiveRevisionsResponse]  # type: ignore[assignment]
+    """Lists the revisions of an objective, or of those of a cycle or a team, the latest first. Costs
+    as ListKeyResultRevisions does.
+    """
+    CompareObjectiveRevisions: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.CompareObjectiveRevisionsRequest, _audit_service_pb2.CompareObjectiveRevisionsResponse]  # type: ignore[assignment]
+    """Compares two revisions of an objective."""
     GetAdjustment: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetAdjustmentRequest, _audit_service_pb2.GetAdjustmentResponse]  # type: ignore[assignment]
     """Reads an adjustment with what it changed and what that did to the scores."""
     ListAdjustments: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListAdjustmentsRequest, _audit_service_pb2.ListAdjustmentsResponse]  # type: ignore[assignment]
@@ -85,7 +111,44 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _audit_service_pb2.ListKeyResultRevisionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_audit_service_pb2.ListKeyResultRevisionsResponse, _abc.Awaitable[_audit_service_pb2.ListKeyResultRevisionsResponse]]:
-        """Lists the revisions of a key result, the latest first."""
+        """Lists the revisions of a key result, or of those of an objective, a cycle or a team, the latest
+        first. Costs by the number of revisions shown, each of which is scored just before and just
+        after, and of a cycle or team also by the number of all of theirs.
+        """
+
+    @_abc_1.abstractmethod
+    def CompareKeyResultRevisions(
+        self,
+        request: _audit_service_pb2.CompareKeyResultRevisionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.CompareKeyResultRevisionsResponse, _abc.Awaitable[_audit_service_pb2.CompareKeyResultRevisionsResponse]]:
+        """Compares two revisions of a key result."""
+
+    @_abc_1.abstractmethod
+    def GetObjectiveRevision(
+        self,
+        request: _audit_service_pb2.GetObjectiveRevisionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.GetObjectiveRevisionResponse, _abc.Awaitable[_audit_service_pb2.GetObjectiveRevisionResponse]]:
+        """Reads one revision of an objective."""
+
+    @_abc_1.abstractmethod
+    def ListObjectiveRevisions(
+        self,
+        request: _audit_service_pb2.ListObjectiveRevisionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.ListObjectiveRevisionsResponse, _abc.Awaitable[_audit_service_pb2.ListObjectiveRevisionsResponse]]:
+        """Lists the revisions of an objective, or of those of a cycle or a team, the latest first. Costs
+        as ListKeyResultRevisions does.
+        """
+
+    @_abc_1.abstractmethod
+    def CompareObjectiveRevisions(
+        self,
+        request: _audit_service_pb2.CompareObjectiveRevisionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.CompareObjectiveRevisionsResponse, _abc.Awaitable[_audit_service_pb2.CompareObjectiveRevisionsResponse]]:
+        """Compares two revisions of an objective."""
 
     @_abc_1.abstractmethod
     def GetAdjustment(

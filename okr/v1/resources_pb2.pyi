@@ -624,6 +624,125 @@ class KeyResultRevision(_message.Message):
 Global___KeyResultRevision: _TypeAlias = KeyResultRevision  # noqa: Y015
 
 @_typing.final
+class ObjectiveRevision(_message.Message):
+    """One of an objective's numbered revisions: what a decision changed, and what that did to the
+    score. Every event about the objective itself makes one, those about its key results do not.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    EVENT_TYPE_FIELD_NUMBER: _builtins.int
+    RECORDED_TIME_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_DATE_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    ON_BEHALF_OF_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    ADJUSTMENT_FIELD_NUMBER: _builtins.int
+    CHANGED_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    SCORE_BEFORE_FIELD_NUMBER: _builtins.int
+    SCORE_AFTER_FIELD_NUMBER: _builtins.int
+    AFTER_PLAN_COMMITMENT_FIELD_NUMBER: _builtins.int
+    SOURCE_TIME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"objectives/{objective}/revisions/{number}"."""
+    number: _builtins.int
+    """Number: 1 when the objective was created."""
+    position: _builtins.int
+    """Position of the event."""
+    event_type: _builtins.str
+    """Full name of the event's message, for example "okr.v1.ObjectiveRevised"."""
+    actor: _builtins.str
+    """Who decided it."""
+    on_behalf_of: _builtins.str
+    """For whom the actor acted."""
+    reason: _builtins.str
+    """Why, in the actor's words."""
+    category: _values_pb2.Category.ValueType
+    """Why, as a category."""
+    adjustment: _builtins.str
+    """The adjustment that it is part of."""
+    score_before: _builtins.str
+    """The objective's score just before the event, on the day it was recorded."""
+    score_after: _builtins.str
+    """The objective's score just after the event, on the day it was recorded: the final one of a
+    graded objective, absent where it does not count.
+    """
+    after_plan_commitment: _builtins.bool
+    """Whether it came after plan commitment."""
+    @_builtins.property
+    def snapshot(self) -> Global___Objective:
+        """The objective after the revision, with the key results that it had then."""
+
+    @_builtins.property
+    def recorded_time(self) -> _timestamp_pb2.Timestamp:
+        """When the ledger learnt it."""
+
+    @_builtins.property
+    def effective_date(self) -> _date_pb2.Date:
+        """The day from which it holds."""
+
+    @_builtins.property
+    def changed(self) -> _field_mask_pb2.FieldMask:
+        """The fields that changed."""
+
+    @_builtins.property
+    def before(self) -> _values_pb2.ObjectiveDefinition:
+        """The changed fields as they were."""
+
+    @_builtins.property
+    def after(self) -> _values_pb2.ObjectiveDefinition:
+        """The changed fields as they are from the effective date."""
+
+    @_builtins.property
+    def source_time(self) -> _timestamp_pb2.Timestamp:
+        """When the system that it was imported from recorded it."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        number: _builtins.int = ...,
+        snapshot: Global___Objective | None = ...,
+        position: _builtins.int = ...,
+        event_type: _builtins.str = ...,
+        recorded_time: _timestamp_pb2.Timestamp | None = ...,
+        effective_date: _date_pb2.Date | None = ...,
+        actor: _builtins.str = ...,
+        on_behalf_of: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        category: _values_pb2.Category.ValueType = ...,
+        adjustment: _builtins.str = ...,
+        changed: _field_mask_pb2.FieldMask | None = ...,
+        before: _values_pb2.ObjectiveDefinition | None = ...,
+        after: _values_pb2.ObjectiveDefinition | None = ...,
+        score_before: _builtins.str | None = ...,
+        score_after: _builtins.str | None = ...,
+        after_plan_commitment: _builtins.bool = ...,
+        source_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_score_after", b"_score_after", "_score_before", b"_score_before", "after", b"after", "before", b"before", "changed", b"changed", "effective_date", b"effective_date", "recorded_time", b"recorded_time", "score_after", b"score_after", "score_before", b"score_before", "snapshot", b"snapshot", "source_time", b"source_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score_after", b"_score_after", "_score_before", b"_score_before", "actor", b"actor", "adjustment", b"adjustment", "after", b"after", "after_plan_commitment", b"after_plan_commitment", "before", b"before", "category", b"category", "changed", b"changed", "effective_date", b"effective_date", "event_type", b"event_type", "name", b"name", "number", b"number", "on_behalf_of", b"on_behalf_of", "position", b"position", "reason", b"reason", "recorded_time", b"recorded_time", "score_after", b"score_after", "score_before", b"score_before", "snapshot", b"snapshot", "source_time", b"source_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__score_after: _TypeAlias = _typing.Literal["score_after"]  # noqa: Y015
+    _WhichOneofArgType__score_after: _TypeAlias = _typing.Literal["_score_after", b"_score_after"]  # noqa: Y015
+    _WhichOneofReturnType__score_before: _TypeAlias = _typing.Literal["score_before"]  # noqa: Y015
+    _WhichOneofArgType__score_before: _TypeAlias = _typing.Literal["_score_before", b"_score_before"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score_after) -> _WhichOneofReturnType__score_after | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score_before) -> _WhichOneofReturnType__score_before | None: ...
+
+Global___ObjectiveRevision: _TypeAlias = ObjectiveRevision  # noqa: Y015
+
+@_typing.final
 class ScoreEffect(_message.Message):
     """What a score was before and after an event."""
 

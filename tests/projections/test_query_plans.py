@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Select, create_engine
 
-from projections import adjustments, alignments, known_check_ins, plan, revisions
+from projections import adjustments, alignments, known_check_ins, plan, revision_lists, revisions
 from projections.follower import Follower
 from projections.known_check_ins import counts, in_force
+from projections.revision_lists import Level, Order
 from projections.tables import TABLES, WIDTHS
 from tests.projections.feed import DAY, Feed, views_beside
 
@@ -31,7 +32,17 @@ QUERIES: dict[str, Select[Any]] = {
         ("alignments of adjustments", alignments._of_adjustments),
         ("adjustments", adjustments._of),
     )
-} | {"page of check-ins": known_check_ins._page()}
+} | {
+    "page of check-ins": known_check_ins._page(),
+    **{
+        f"revisions in order of {level.name}, {order}": revision_lists._ordered(
+            level, order, 16, first=first
+        )
+        for level in Level
+        for order in (Order(), Order(by_day=True, descending=False))
+        for first in (True, False)
+    },
+}
 
 
 @pytest.mark.parametrize("name", QUERIES)
@@ -44,7 +55,7 @@ def test_rows_are_searched_for(name: str) -> None:
         steps = [
             row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", values)
         ]
-    aliases = {*TABLES.tables, "form", "candidate", "later", "origin"}
+    aliases = {*TABLES.tables, "objectives_of_scope", "form", "candidate", "later", "origin"}
     for step in steps:
         scanned = re.match(r"SCAN (\w+)", step)
         assert scanned is None or scanned[1] not in aliases, steps

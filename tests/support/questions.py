@@ -44,18 +44,30 @@ def _about(me: Caller, cycle: str, as_of: AsOf) -> Iterator[Message]:
     yield scores.ListDueCheckInsRequest(cycle=cycle, as_of=as_of, within_days=31)
     yield scores.ListDeviationsRequest(cycle=cycle, as_of=as_of)
     yield audit.ListAdjustmentsRequest(cycle=cycle, as_of=as_of)
+    everything = "objectives/-/keyResults/-"
+    yield audit.ListKeyResultRevisionsRequest(parent=everything, cycle=cycle, as_of=as_of)
+    yield audit.ListObjectiveRevisionsRequest(parent="objectives/-", cycle=cycle, as_of=as_of)
     for made in me.ask(audit.ListAdjustmentsRequest(cycle=cycle)).adjustments:
         yield audit.GetAdjustmentRequest(name=made.name, as_of=as_of)
     for each in me.ask(scores.ListTeamsRequest()).teams:
         yield scores.GetTeamRequest(name=each.name, as_of=as_of)
         yield scores.GetScorecardRequest(cycle=cycle, team=each.name, as_of=as_of)
+        yield audit.ListObjectiveRevisionsRequest(
+            parent="objectives/-", team=each.name, as_of=as_of
+        )
     for objective in me.ask(scores.ListObjectivesRequest(cycle=cycle)).objectives:
         yield scores.GetObjectiveRequest(name=objective.name, as_of=as_of)
+        of_it = f"{objective.name}/revisions/1"
+        yield audit.GetObjectiveRevisionRequest(name=of_it, as_of=as_of)
+        yield audit.CompareObjectiveRevisionsRequest(
+            name=objective.name, first=1, second=2, as_of=as_of
+        )
         for name in objective.key_results:
             yield scores.GetKeyResultRequest(name=name, as_of=as_of)
             yield scores.ListCheckInsRequest(parent=name, as_of=as_of)
             yield audit.ListKeyResultRevisionsRequest(parent=name, as_of=as_of)
             yield audit.GetKeyResultRevisionRequest(name=f"{name}/revisions/1", as_of=as_of)
+            yield audit.CompareKeyResultRevisionsRequest(name=name, first=1, second=2, as_of=as_of)
 
 
 def spread(first: int, last: int, count: int) -> list[int]:

@@ -14,6 +14,7 @@ from okr.quarter.reader import read
 from okr.quarter.sending import send
 from okr.v1 import audit_service_pb2 as audit
 from okr.v1.values_pb2 import AsOf
+from tests.support.ask import approve, objective, propose, reject
 from tests.support.questions import questions, spread
 from tests.support.server_process import ROOT, okr_ledger, server_process
 from tests.support.whole import Caller, request_types
@@ -29,6 +30,16 @@ def imported(address: str) -> None:
         for name in QUARTERS:
             summary = send(read(ROOT / "examples" / name), okr, lambda _: None)
             assert not summary.changed
+
+
+def proposed(address: str) -> None:
+    """Proposals of one person that another approves, rejects, and leaves as they are."""
+    with OkrClient(address, actor="people/anna") as anna, OkrClient(address) as another:
+        for name in ("approved", "rejected", "waiting"):
+            more = objective(name, cycle="cycles/2026-q3")
+            anna.ledger.ProposeAdjustment(propose(more, name=name, cycle="cycles/2026-q3"))
+        another.ledger.ApproveAdjustment(approve("approved"))
+        another.ledger.RejectAdjustment(reject("rejected"))
 
 
 def answers(address: str, asked: list[Message]) -> list[bytes | str]:
@@ -50,6 +61,7 @@ def answers(address: str, asked: list[Message]) -> list[bytes | str]:
 def test_rebuilt_read_models_answer_byte_for_byte(tmp_path: Path) -> None:
     with server_process(tmp_path) as server:
         imported(server.address)
+        proposed(server.address)
         with grpc.insecure_channel(server.address) as channel:
             me = Caller(channel)
             asked = questions(me, spread(1, me.head(), INSTANTS), INSTANTS)

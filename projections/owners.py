@@ -1,0 +1,64 @@
+"""Whose an objective is: its cycle, and the teams that it was and is of at a position."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ledger.cycles import Cycle, cycle_of
+from ledger.objectives import objective_of
+from ledger.refusals import NotFound
+from projections import revisions
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from projections.revisions import RevisionRow
+
+
+class Owners:
+    """The owners of objectives as known at a position; each objective is looked up once."""
+
+    def __init__(self, connection: Connection, known: int) -> None:
+        self._connection = connection
+        self._known = known
+        self._objectives: dict[str, list[RevisionRow]] = {}
+        self._cycles: dict[str, Cycle] = {}
+
+    def load(self, objectives: Iterable[str]) -> None:
+        """Looks objectives up together."""
+        new = sorted({name for name in objectives if name not in self._objectives})
+        self._objectives.update(revisions.of_many(self._connection, new, self._known))
+
+    def cycle(self, objective: str) -> Cycle:
+        """The cycle of an objective, as it is known now.
+
+        Raises:
+            NotFound: the objective is not known.
+        """
+        self.load([objective])
+        rows = self._objectives[objective]
+        if not rows:
+            raise NotFound(objective)
+        # An objective's first event is its creation.
+        name: str = rows[0].revision.fact.cycle  # type: ignore[attr-defined]
+        if name not in self._cycles:
+            known = revisions.of(self._connection, name, self._known)
+            found = cycle_of(name, [row.revision for row in known])
+            if found is None:
+                raise NotFound(name)
+            self._cycles[name] = found
+        return self._cycles[name]
+
+    def teams(self, objective: str, position: int) -> frozenset[str]:
+        """The teams of an objective just before and just after a position."""
+        self.load([objective])
+        rows = self._objectives[objective]
+        found = set()
+        for at in (position - 1, position):
+            known = rows[: bisect_right(rows, at, key=lambda row: row.position)]
+            there = objective_of(objective, [row.revision for row in known])
+            if there is not None:
+                found.add(there.definition.team)
+        return frozenset(found)

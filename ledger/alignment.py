@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 
@@ -26,12 +26,16 @@ MOST_DEPENDANTS = 100
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """An alignment in force; a contribution moves the parent's score by its weight."""
+    """An alignment in force; a contribution moves the parent's score by its weight.
+
+    `position` is that of the event that made it; edges that differ in nothing else are equal.
+    """
 
     child: str
     parent: str
     kind: AlignmentKind.ValueType
     weight: str
+    position: int = field(default=0, compare=False)
 
     @property
     def contributes(self) -> bool:
@@ -114,7 +118,7 @@ def edges_on(revisions: Iterable[Revision], on: date) -> list[Edge]:
     for revision in in_order(revisions, on):
         match revision.fact:
             case facts.Aligned() as fact:
-                edge = Edge(fact.child, fact.parent, fact.kind, fact.weight)
+                edge = Edge(fact.child, fact.parent, fact.kind, fact.weight, revision.position)
                 found[fact.child, fact.parent, fact.kind] = edge
             case facts.Unaligned() as fact:
                 found.pop((fact.child, fact.parent, fact.kind), None)

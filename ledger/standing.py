@@ -7,9 +7,11 @@ the same digits.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 from functools import cached_property
 
 from ledger.check_ins import CheckIn
@@ -58,10 +60,14 @@ class KeyResultFacts:
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """A child that counts in a parent's score with a weight."""
+    """A child that counts in a parent's score with a weight.
+
+    `position` is that of the event that aligned it.
+    """
 
     child: str
     weight: Decimal
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,14 @@ class Facts:
     planned: frozenset[str] = frozenset()
 
 
+class Kind(StrEnum):
+    """Which of the three scores."""
+
+    CURRENT = "current"
+    ORIGINAL = "original"
+    AS_JUDGED = "as_judged"
+
+
 @dataclass(frozen=True, slots=True)
 class Three:
     """Three scores side by side; None where there is none."""
@@ -88,6 +102,11 @@ class Three:
     current: Decimal | None
     original: Decimal | None
     as_judged: Decimal | None
+
+    def of(self, kind: Kind) -> Decimal | None:
+        """One of them."""
+        found: Decimal | None = getattr(self, kind.value)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +137,11 @@ class ChildStanding:
 
 @dataclass(frozen=True, slots=True)
 class ObjectiveStanding:
-    """Where an objective stands; `shares` are by key result name, 0 for a dropped one."""
+    """Where an objective stands; `shares` are by key result name, 0 for a dropped one.
+
+    `contributions` are those that count in its score, `planned_contributions` those that count in
+    its original one.
+    """
 
     objective: Objective
     score: Decimal | None
@@ -131,11 +154,24 @@ class ObjectiveStanding:
     key_results: Sequence[KeyResultStanding]
     shares: Mapping[str, Decimal]
     children: Sequence[ChildStanding]
+    contributions: Sequence[Contribution]
+    planned_contributions: Sequence[Contribution]
 
     @property
     def counts(self) -> bool:
         """Whether it counts in the scores of its team and cycle."""
         return self.objective.closed != ObjectiveState.OBJECTIVE_STATE_ABANDONED
+
+    @property
+    def scores(self) -> Three:
+        """The final score beside the other two."""
+        return Three(self.score, self.original, self.as_judged)
+
+    def parts(self, kind: Kind) -> list[KeyResultStanding]:
+        """The key results that count: in the original plan, else those that are not dropped."""
+        if kind is Kind.ORIGINAL:
+            return [k for k in self.key_results if k.original_unit is not None]
+        return [k for k in self.key_results if not k.facts.current.dropped]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +184,17 @@ class GroupStanding:
     objective_count: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Original:
+    """An objective's score against the original plan, and the contributions that count in it."""
+
+    score: Decimal | None
+    contributions: Sequence[Contribution]
+
+
+_NO_ORIGINAL = _Original(None, ())
+
+
 class Standings:
     """Scores of the facts given; each is computed once, when first asked for."""
 
@@ -155,13 +202,16 @@ class Standings:
         self._facts = facts
         self._key_results: dict[str, KeyResultStanding] = {}
         self._objectives: dict[str, ObjectiveStanding] = {}
+        self._originals: dict[str, _Original] = {}
+        # Alignments form no cycle on any day; plans of different positions together may.
         self._in_progress: set[str] = set()
+        self._originals_in_progress: set[str] = set()
 
     def key_result(self, name: str) -> KeyResultStanding:
         """Where a key result stands."""
         found = self._key_results.get(name)
         if found is None:
-            cycle = self._cycle_of(stream_of(name))
+            cycle = self.cycle_of(name)
             found = _key_result_standing(self._facts.key_results[name], cycle, self._facts.day)
             self._key_results[name] = found
         return found
@@ -179,50 +229,50 @@ class Standings:
     def group(self, names: Iterable[str], cycle: Cycle, *, whole_cycle: bool) -> GroupStanding:
         """Where objectives of a cycle stand together; abandoned ones count only in the plan."""
         policy = policy_of(cycle.definition.policy)
-        standings = [self.objective(name) for name in names]
-        counting = [s for s in standings if s.counts]
-        planned = [s for s in standings if s.objective.name in self._facts.planned]
+        wanted = list(names)
+        counting = self.members(wanted, Kind.CURRENT)
 
-        def rolled_up(
-            members: Sequence[ObjectiveStanding],
-            of_objective: str,
-            of_key_result: str,
-        ) -> Decimal | None:
-            grades = [getattr(s, of_objective) for s in members]
+        def rolled_up(kind: Kind) -> Decimal | None:
+            members = self.members(wanted, kind)
+            grades = [s.scores.of(kind) for s in members]
             if not whole_cycle:
                 return team_score(grades, policy)
-            parts = [
-                [
-                    getattr(k.scores, of_key_result)
-                    for k in s.key_results
-                    if _takes_part(k, of_key_result)
-                ]
-                for s in members
-            ]
+            parts = [[k.scores.of(kind) for k in s.parts(kind)] for s in members]
             return cycle_score(list(zip(grades, parts, strict=True)), policy)
 
-        current = rolled_up(counting, "score", "current")
+        current = rolled_up(Kind.CURRENT)
         return GroupStanding(
             scores=Three(
                 current,
-                rolled_up(planned, "original", "original") if cycle.plan_position else None,
-                rolled_up(counting, "as_judged", "as_judged"),
+                rolled_up(Kind.ORIGINAL) if cycle.plan_position else None,
+                rolled_up(Kind.AS_JUDGED),
             ),
             status=pace.status_rollup([s.status for s in counting], policy),
             band=pace.band(current, policy),
             objective_count=len(counting),
         )
 
-    def _cycle_of(self, objective: str) -> Cycle:
-        return self._facts.cycles[self._facts.objectives[objective].cycle]
+    def members(self, names: Iterable[str], kind: Kind) -> list[ObjectiveStanding]:
+        """The objectives that count: in the original plan, else those that are not abandoned."""
+        standings = [self.objective(name) for name in names]
+        if kind is Kind.ORIGINAL:
+            return [s for s in standings if s.objective.name in self._facts.planned]
+        return [s for s in standings if s.counts]
+
+    def cycle_of(self, name: str) -> Cycle:
+        """The cycle of an objective or key result, as it is on the day."""
+        return self._facts.cycles[self._facts.objectives[stream_of(name)].cycle]
 
     def _objective_standing(self, name: str) -> ObjectiveStanding:
         objective = self._facts.objectives[name]
-        cycle = self._cycle_of(name)
+        cycle = self.cycle_of(name)
         policy = policy_of(cycle.definition.policy)
         key_results = [self.key_result(k) for k in objective.key_results]
         counting = [k for k in key_results if not k.facts.current.dropped]
-        contributions = self._contributions(name, self._facts.contributors)
+        contributions = [
+            c for c in self._contributors(name, self._in_progress) if self._is_counting(c.child)
+        ]
+        original = self._original(name)
         grades = [self._three_of(c.child) for c in contributions]
         children = [Unit(g.current, c.weight) for g, c in zip(grades, contributions, strict=True)]
         rolled = objective_rollup([k.unit for k in counting], children, policy)
@@ -242,7 +292,7 @@ class Standings:
             objective=objective,
             score=final,
             computed=rolled.score,
-            original=self._original(name, key_results, policy),
+            original=original.score,
             as_judged=judged,
             status=pace.status_rollup([k.status for k in counting], policy),
             band=pace.band(final, policy),
@@ -255,47 +305,78 @@ class Standings:
                     contributions, grades, rolled.shares[len(counting) :], strict=True
                 )
             ],
+            contributions=contributions,
+            planned_contributions=original.contributions,
         )
 
-    def _original(
-        self, name: str, key_results: Sequence[KeyResultStanding], policy: Policy
-    ) -> Decimal | None:
-        """The score of the original plan: its key results, weights and contributions."""
-        if name not in self._facts.planned:
-            return None
-        contributions = self._contributions(name, self._facts.planned_contributors)
-        return objective_rollup(
-            [k.original_unit for k in key_results if k.original_unit is not None],
-            [Unit(self._three_of(c.child).original, c.weight) for c in contributions],
-            policy,
-        ).score
+    def _original(self, name: str) -> _Original:
+        """The score of the original plan: its key results, weights and contributions.
 
-    def _contributions(
-        self, name: str, by_parent: Mapping[str, Sequence[Contribution]]
+        Those that were dropped or abandoned since are in it.
+        """
+        found = self._originals.get(name)
+        if found is None:
+            self._originals_in_progress.add(name)
+            found = self._original_of(name) if name in self._facts.planned else _NO_ORIGINAL
+            self._originals_in_progress.discard(name)
+            self._originals[name] = found
+        return found
+
+    def _original_of(self, name: str) -> _Original:
+        contributions = [
+            c
+            for c in self._contributors(name, self._originals_in_progress, original=True)
+            if self._is_counting(c.child) or self._is_planned(c.child)
+        ]
+        known = self._facts.objectives[name].key_results
+        parts = [self.key_result(k).original_unit for k in known]
+        rolled = objective_rollup(
+            [part for part in parts if part is not None],
+            [Unit(self._original_score(c.child), c.weight) for c in contributions],
+            policy_of(self.cycle_of(name).definition.policy),
+        )
+        return _Original(rolled.score, contributions)
+
+    def _original_score(self, child: str) -> Decimal | None:
+        if KEY_RESULTS in child:
+            return self.key_result(child).scores.original
+        return self._original(child).score
+
+    def _contributors(
+        self, name: str, in_progress: AbstractSet[str], *, original: bool = False
     ) -> list[Contribution]:
-        """The contributing children that count: neither dropped, abandoned nor unknown."""
-        return [c for c in by_parent.get(name, ()) if self._is_counting(c.child)]
+        """What contributes to an objective and is known, of the day or of the original plan."""
+        known = self._facts.planned_contributors if original else self._facts.contributors
+        return [
+            c
+            for c in known.get(name, ())
+            if stream_of(c.child) in self._facts.objectives
+            and (
+                c.child in self._facts.key_results
+                if KEY_RESULTS in c.child
+                else c.child not in in_progress
+            )
+        ]
 
     def _is_counting(self, child: str) -> bool:
-        objective = self._facts.objectives.get(stream_of(child))
-        if objective is None or stream_of(child) in self._in_progress:
+        if KEY_RESULTS in child and self._facts.key_results[child].current.dropped:
             return False
-        if objective.closed == ObjectiveState.OBJECTIVE_STATE_ABANDONED:
-            return False
-        if KEY_RESULTS not in child:
-            return True
-        known = self._facts.key_results.get(child)
-        return known is not None and not known.current.dropped
+        objective = self._facts.objectives[stream_of(child)]
+        return objective.closed != ObjectiveState.OBJECTIVE_STATE_ABANDONED
+
+    def _is_planned(self, child: str) -> bool:
+        if KEY_RESULTS in child:
+            return self._facts.key_results[child].original is not None
+        return child in self._facts.planned
 
     def _three_of(self, child: str) -> Three:
         if KEY_RESULTS in child:
             return self.key_result(child).scores
-        standing = self.objective(child)
-        return Three(standing.score, standing.original, standing.as_judged)
+        return self.objective(child).scores
 
 
 @dataclass(frozen=True)
-class _Measured:
+class Measured:
     """The check-ins in force on a day as the scoring functions read them."""
 
     check_ins: Sequence[CheckIn]
@@ -310,10 +391,7 @@ class _Measured:
 
     def reading(self, definition: Definition) -> Reading:
         """What the check-ins amount to under a definition."""
-        share_of_periods = (
-            definition.direction in _KEPT and self.policy.maintain is Maintain.SHARE_OF_PERIODS
-        )
-        periods = self.periods if share_of_periods else ()
+        periods = tuple(next(iter(_values(each)), None) for each in self.periods(definition))
         if self.last is None or self.last.content.measurement.HasField("not_measured"):
             return UNMEASURED
         measurement = self.last.content.measurement
@@ -323,26 +401,32 @@ class _Measured:
             return Reading(total(_values(self.check_ins)), periods=periods)
         return Reading(Decimal(measurement.value), periods=periods)
 
+    def periods(self, definition: Definition) -> Sequence[Sequence[CheckIn]]:
+        """The last check-in of each period that has ended, and of the running one if checked.
+
+        One or none a period; () where the share of periods is not what counts.
+        """
+        counts = definition.direction in _KEPT and self.policy.maintain is Maintain.SHARE_OF_PERIODS
+        return self._periods if counts else ()
+
     @cached_property
-    def periods(self) -> tuple[Decimal | None, ...]:
-        """The value in force of each period that has ended, and of the running one if checked."""
+    def _periods(self) -> Sequence[Sequence[CheckIn]]:
         cadence = cadence_of(self.cycle)
-        found: list[Decimal | None] = []
+        found: list[Sequence[CheckIn]] = []
         for period in pace.periods(self.cycle.first_day, self.cycle.last_day, cadence):
             if period.first_day > self.day:
                 break
             inside = [
                 c for c in self.check_ins if period.first_day <= c.effective <= period.last_day
             ]
-            value = next(iter(_values(inside[-1:])), None)
             if inside or period.last_day < self.day:
-                found.append(value)
-        return tuple(found)
+                found.append(inside[-1:])
+        return found
 
 
 def _key_result_standing(facts: KeyResultFacts, cycle: Cycle, day: date) -> KeyResultStanding:
     policy = policy_of(cycle.definition.policy)
-    measured = _Measured(facts.check_ins, cycle, policy, day)
+    measured = Measured(facts.check_ins, cycle, policy, day)
     current = scoring_definition(facts.current.definition)
     reading = measured.reading(current)
     current_unit = unit(current, reading, policy)
@@ -373,7 +457,7 @@ def _key_result_standing(facts: KeyResultFacts, cycle: Cycle, day: date) -> KeyR
 
 
 def _unit_under(
-    definition: KeyResultDefinition | None, key_result: KeyResult, known: Unit, measured: _Measured
+    definition: KeyResultDefinition | None, key_result: KeyResult, known: Unit, measured: Measured
 ) -> Unit | None:
     """The key result as a unit under another definition; the same one is not scored again."""
     if definition is None:
@@ -382,13 +466,6 @@ def _unit_under(
         return known
     under = scoring_definition(definition)
     return unit(under, measured.reading(under), measured.policy)
-
-
-def _takes_part(standing: KeyResultStanding, of: str) -> bool:
-    """Whether a key result counts in a mean over key results: in the plan, or not dropped."""
-    if of == "original":
-        return standing.original_unit is not None
-    return not standing.facts.current.dropped
 
 
 def _values(check_ins: Iterable[CheckIn]) -> list[Decimal]:

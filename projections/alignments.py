@@ -132,6 +132,19 @@ def of_parents(connection: Connection, parents: Sequence[str], known: int, day: 
     return _edges(_rows(connection, _of_parents, parents, known), day)
 
 
+def ever_of_parents(
+    connection: Connection, parents: Sequence[str], known: int
+) -> dict[str, list[Revision]]:
+    """What is known at a position of the edges down from each objective or key result.
+
+    In order of position: those in force on a day are `edges_on` that day. Costs by their number.
+    """
+    found: dict[str, list[Revision]] = {parent: [] for parent in parents}
+    for row in _rows(connection, _of_parents, parents, known):
+        found[row.parent].append(row.revision)
+    return found
+
+
 def of_adjustments(
     connection: Connection, adjustments: Sequence[str], known: int
 ) -> dict[str, list[AlignmentRow]]:

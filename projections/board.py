@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from ledger.alignment import Edge
+from ledger.alignment import edges_on
 from ledger.check_ins import CheckIn, Circumstances
 from ledger.check_ins import resource as check_in_resource
 from ledger.cycles import Cycle, cycle_of
@@ -19,8 +19,9 @@ from ledger.key_results import KeyResult, key_result_of
 from ledger.objectives import KEY_RESULTS, objective_of, stream_of
 from ledger.revision import Revision
 from ledger.standing import Contribution, Facts, KeyResultFacts, Standings
+from okr.v1.events_pb2 import Aligned
 from okr.v1.resources_pb2 import CheckIn as CheckInResource
-from okr.v1.values_pb2 import Aggregation, KeyResultDefinition, ScoringPolicy
+from okr.v1.values_pb2 import Aggregation, AlignmentKind, KeyResultDefinition, ScoringPolicy
 from projections import alignments, plan, revisions
 from projections.known_check_ins import KnownCheckIn, all_in_force, counts, in_force
 
@@ -57,9 +58,8 @@ def board(connection: Connection, objectives: Iterable[str], position: int, day:
     Names that are not known or do not hold yet are left out. Costs by the number of key results
     of the objectives and of all that contribute to them.
     """
-    wanted = list(dict.fromkeys(objectives))
-    edges = _contributions(connection, wanted, position, day)
-    names = list(dict.fromkeys([*wanted, *(stream_of(edge.child) for edge in edges)]))
+    alignment = _alignment(connection, list(dict.fromkeys(objectives)), position)
+    names = list(dict.fromkeys([*alignment, *(stream_of(name) for name in _children(alignment))]))
     collections = [plan.key_results_of(name) for name in names]
     members = plan.members_of_many(connection, collections, position)
     key_results = [name for collection in members.values() for name in collection]
@@ -71,8 +71,16 @@ def board(connection: Connection, objectives: Iterable[str], position: int, day:
     return _board(
         replace(
             made.facts,
-            contributors=_by_parent(edges),
-            planned_contributors=_by_parent(_planned_edges(connection, planned)),
+            contributors={
+                parent: _contributions(known, day) for parent, known in alignment.items()
+            },
+            planned_contributors={
+                parent: _contributions(
+                    (r for r in alignment[parent] if r.position <= plan_position), LAST_DAY
+                )
+                for parent, plan_position in planned.items()
+                if parent in alignment
+            },
         ),
         made.known_check_ins,
     )
@@ -119,42 +127,38 @@ def _board(facts: Facts, known_check_ins: Mapping[tuple[str, int], KnownCheckIn]
     return Board(facts, Standings(facts), known_check_ins)
 
 
-def _contributions(
-    connection: Connection, objectives: Sequence[str], position: int, day: date
-) -> list[Edge]:
-    """The contributions to the objectives, and to what contributes to them."""
-    found: list[Edge] = []
-    seen = set(objectives)
+def _alignment(
+    connection: Connection, objectives: Sequence[str], position: int
+) -> dict[str, list[Revision]]:
+    """What is known of the edges to the objectives, and to all that ever contributed to them.
+
+    By parent. A child whose contribution ended may still count in the original plan.
+    """
+    found: dict[str, list[Revision]] = {}
     frontier = list(objectives)
     while frontier:
-        edges = alignments.of_parents(connection, frontier, position, day)
-        found += [edge for edge in edges if edge.contributes]
-        children = [
-            edge.child for edge in edges if edge.contributes and KEY_RESULTS not in edge.child
-        ]
-        frontier = [child for child in dict.fromkeys(children) if child not in seen]
-        seen.update(frontier)
+        known = alignments.ever_of_parents(connection, frontier, position)
+        found.update(known)
+        children = [name for name in _children(known) if KEY_RESULTS not in name]
+        frontier = [name for name in dict.fromkeys(children) if name not in found]
     return found
 
 
-def _planned_edges(connection: Connection, planned: Mapping[str, int]) -> list[Edge]:
-    """The contributions to the objectives as the plans of the positions given had them."""
-    by_position: dict[int, list[str]] = {}
-    for name, position in planned.items():
-        by_position.setdefault(position, []).append(name)
+def _children(alignment: Mapping[str, Sequence[Revision]]) -> Iterator[str]:
+    """All that ever contributed."""
+    for known in alignment.values():
+        for revision in known:
+            fact = revision.fact
+            if isinstance(fact, Aligned) and fact.kind == AlignmentKind.ALIGNMENT_KIND_CONTRIBUTES:
+                yield fact.child
+
+
+def _contributions(known: Iterable[Revision], day: date) -> list[Contribution]:
     return [
-        edge
-        for position, names in by_position.items()
-        for edge in alignments.of_parents(connection, names, position, LAST_DAY)
+        Contribution(edge.child, Decimal(edge.weight), edge.position)
+        for edge in edges_on(known, day)
         if edge.contributes
     ]
-
-
-def _by_parent(edges: Iterable[Edge]) -> dict[str, list[Contribution]]:
-    found: dict[str, list[Contribution]] = {}
-    for edge in edges:
-        found.setdefault(edge.parent, []).append(Contribution(edge.child, Decimal(edge.weight)))
-    return found
 
 
 def _revisions(

@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ledger.scoring.exact import ONE, ZERO, add, mean, multiply, ratio, rounded, subtract, total
+from ledger.scoring.exact import ONE, ZERO, mean, multiply, ratio, rounded, subtract, total
 from ledger.scoring.key_result import (
     MOVING,
     Definition,
     Direction,
     Metric,
     Reading,
-    clamped,
     score,
 )
 from ledger.scoring.policy import (
     ChildRollup,
+    Clamp,
     CycleRollup,
     Formula,
     Policy,
@@ -69,18 +69,18 @@ def objective_score(
 
     Nothing to count, or a total weight of 0: 0 under Ungraded.ZERO, None under EXCLUDE.
     """
-    scores, weights = _counted(key_results, children, policy)
-    return _weighted(scores, weights, policy)
+    points, weights = _counted(key_results, children, policy)
+    return _divided(points, weights, policy)
 
 
 def objective_rollup(
     key_results: Sequence[Unit], children: Sequence[Unit], policy: Policy
 ) -> RolledUp:
     """The same score with each unit's share of the weight; a division a unit dearer."""
-    scores, weights = _counted(key_results, children, policy)
+    points, weights = _counted(key_results, children, policy)
     whole = total(weights)
     shares = tuple(ratio(weight, whole) for weight in weights)
-    return RolledUp(_weighted(scores, weights, policy), shares)
+    return RolledUp(_divided(points, weights, policy), shares)
 
 
 def weight_shares(units: Sequence[Unit], policy: Policy) -> tuple[Decimal, ...]:
@@ -128,9 +128,9 @@ def _amounts(
 def _counted(
     key_results: Sequence[Unit], children: Sequence[Unit], policy: Policy
 ) -> tuple[list[Decimal], list[Decimal]]:
-    """Score and weight of each unit, 0 and 0 for one that does not count.
+    """Points, that is score × weight, and weight of each unit; 0 for one that does not count.
 
-    The weights are scaled instead of divided, so they stay exact.
+    Both are scaled instead of divided, so they stay exact.
     """
     exclude = policy.ungraded is Ungraded.EXCLUDE
     units = [*key_results, *children]
@@ -150,9 +150,10 @@ def _counted(
         weights = _present(units, _weights(units, policy), exclude)
         if policy.child_rollup is ChildRollup.NONE:
             weights[own:] = [ZERO] * len(children)
+    points = [multiply(*pair) for pair in zip(scores, weights, strict=True)]
     if policy.rollup is Rollup.SUM_OF_VALUES:
-        return _summed(units, scores, weights, policy)
-    return scores, weights
+        return _summed(units, points, weights, policy)
+    return points, weights
 
 
 def _present(units: Sequence[Unit], weights: Sequence[Decimal], exclude: bool) -> list[Decimal]:
@@ -179,39 +180,43 @@ def _weights(units: Sequence[Unit], policy: Policy) -> list[Decimal]:
 
 
 def _summed(
-    units: Sequence[Unit], scores: list[Decimal], weights: list[Decimal], policy: Policy
+    units: Sequence[Unit], points: list[Decimal], weights: list[Decimal], policy: Policy
 ) -> tuple[list[Decimal], list[Decimal]]:
     """The moving numbers that count become one: all achieved ÷ all wanted, clamped.
 
     They keep their weight as a group, shared among them by what each wants. Units that cannot
-    be summed stand beside it with their own scores.
+    be summed stand beside it with their own points.
     """
     at = [i for i, each in enumerate(units) if each.wanted is not None and weights[i]]
-    achieved = total(units[i].achieved or ZERO for i in at)
     wanted = total(units[i].wanted or ZERO for i in at)
-    if not at:
-        return scores, weights
-    together = clamped(ratio(achieved, wanted), policy)
+    group = total(weights[i] for i in at)
+    if not wanted:
+        # Nothing is wanted of them, so that they reach nothing.
+        return [ZERO if i in at else each for i, each in enumerate(points)], weights
+    together = _held(total(units[i].achieved or ZERO for i in at), wanted, policy)
+    points = [multiply(each, wanted) for each in points]
+    weights = [multiply(weight, wanted) for weight in weights]
     for i in at:
-        scores[i] = together
-    if wanted:
-        group = total(weights[i] for i in at)
-        weights = [multiply(weight, wanted) for weight in weights]
-        for i in at:
-            weights[i] = multiply(group, units[i].wanted or ZERO)
-    return scores, weights
+        weights[i] = multiply(group, units[i].wanted or ZERO)
+        points[i] = ZERO
+    points[at[0]] = multiply(group, together)
+    return points, weights
 
 
-def _weighted(
-    scores: Sequence[Decimal], weights: Sequence[Decimal], policy: Policy
+def _held(achieved: Decimal, wanted: Decimal, policy: Policy) -> Decimal:
+    """As much of what was achieved as the policy's limits of a score let count."""
+    if policy.clamp is Clamp.NONE:
+        return achieved
+    return min(max(achieved, ZERO), wanted) if policy.clamp is Clamp.UNIT else max(achieved, ZERO)
+
+
+def _divided(
+    points: Sequence[Decimal], weights: Sequence[Decimal], policy: Policy
 ) -> Decimal | None:
-    whole = points = ZERO
-    for graded, weight in zip(scores, weights, strict=True):
-        whole = add(whole, weight)
-        points = add(points, multiply(graded, weight))
+    whole = total(weights)
     if not whole:
         return None if policy.ungraded is Ungraded.EXCLUDE else ZERO
-    return rounded(ratio(points, whole))
+    return rounded(ratio(total(points), whole))
 
 
 def _plain(scores: Sequence[Decimal | None], policy: Policy) -> Decimal | None:

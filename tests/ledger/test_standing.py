@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from google.protobuf.message import Message
 
 from ledger.alignment import Edge, edges_on
 from ledger.check_ins import in_force
@@ -23,6 +24,7 @@ from ledger.standing import (
     Standings,
     Three,
 )
+from okr.v1.ledger_service_pb2 import DropKeyResultRequest
 from okr.v1.values_pb2 import (
     Aggregation,
     Direction,
@@ -247,6 +249,61 @@ def test_the_original_plan_keeps_its_contributions() -> None:
     standing = objective(scenario)
     assert (standing.score, standing.original) == (Decimal(0), Decimal("0.3"))
     assert standing.children == []
+
+
+@pytest.mark.parametrize(
+    "closing",
+    [ask.drop(WON, because=ask.WHY), ask.abandon(DEALS, because=ask.WHY)],
+    ids=["dropped", "abandoned"],
+)
+def test_the_original_plan_keeps_what_contributed_and_was_given_up(closing: Message) -> None:
+    child = WON if isinstance(closing, DropKeyResultRequest) else DEALS
+    scenario = ask.drafted().given(
+        ask.objective("deals", ask.new("won", target="10")),
+        ask.align(child, ask.AWARENESS),
+        ask.commit(),
+        ask.check_in(WON, "9"),
+        closing,
+    )
+
+    standing = objective(scenario)
+    assert (standing.score, standing.original) == (Decimal(0), Decimal("0.3"))
+
+
+def test_a_key_result_may_contribute_to_what_contributes_to_its_objective() -> None:
+    # Followers contribute to deals, and deals to awareness, whose followers they are.
+    scenario = ask.drafted().given(
+        ask.objective("deals", ask.new("won", target="10")),
+        ask.align(ask.FOLLOWERS, DEALS),
+        ask.align(DEALS, ask.AWARENESS),
+        ask.commit(),
+        ask.check_in(value="1100"),
+        ask.check_in(WON, "10"),
+    )
+    expected = {DEALS: Decimal("0.75"), ask.AWARENESS: Decimal("0.416666666667")}
+
+    for first, then in ((DEALS, ask.AWARENESS), (ask.AWARENESS, DEALS)):
+        standings = Standings(facts_on(scenario, "2026-08-12"))
+        found = {name: standings.objective(name).scores for name in (first, then)}
+        assert found == {name: Three(score, score, score) for name, score in expected.items()}
+
+
+def test_the_original_does_not_depend_on_what_is_aligned_now() -> None:
+    # In the plan deals contribute to awareness, now awareness contributes to deals.
+    scenario = ask.drafted().given(
+        ask.objective("deals", ask.new("won", target="10")),
+        ask.align(DEALS, ask.AWARENESS),
+        ask.commit(),
+        ask.check_in(WON, "9"),
+        ask.unalign(DEALS, ask.AWARENESS, because=ask.WHY),
+        ask.align(ask.AWARENESS, DEALS, because=ask.WHY),
+    )
+
+    for first, then in ((DEALS, ask.AWARENESS), (ask.AWARENESS, DEALS)):
+        standings = Standings(facts_on(scenario, "2026-08-12"))
+        found = {name: standings.objective(name) for name in (first, then)}
+        assert found[ask.AWARENESS].original == Decimal("0.3")
+        assert (found[DEALS].score, found[DEALS].original) == (Decimal("0.45"), Decimal("0.9"))
 
 
 def test_before_commitment_there_is_no_original() -> None:

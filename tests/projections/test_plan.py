@@ -150,7 +150,12 @@ def test_edges_on_both_axes(tmp_path: Path) -> None:
         assert parents_of(4, late) == [(ONE, "2"), (TWO, "1")]
         assert parents_of(2, late) == [(ONE, "1"), (TWO, "1")]
         children = alignments.of_parents(reading.connection, [ONE], 4, late)
-        assert [(edge.child, edge.kind) for edge in children] == [(TWO, SUPPORTS)]
+        assert [(edge.child, edge.kind, edge.position) for edge in children] == [(TWO, SUPPORTS, 4)]
+        ever = alignments.ever_of_parents(reading.connection, [ONE, TWO], 4)
+        assert {name: [r.position for r in known] for name, known in ever.items()} == {
+            ONE: [1, 3, 4],
+            TWO: [2],
+        }
         (row,) = alignments.of_adjustments(reading.connection, ["adjustments/a"], 4)[
             "adjustments/a"
         ]

@@ -19,6 +19,7 @@ from okr.v1.score_service_pb2_grpc import ScoreServiceServicer
 from projections import audit, catalogue, deviations, dues
 from projections import revision_history as history
 from projections.as_of import Known
+from projections.explain import explain
 from projections.paging import Listed, Slice, cut
 from projections.reading import Reader
 from projections.scorecard import scorecard, tree
@@ -123,6 +124,12 @@ class ScoreRpc(ScoreServiceServicer):
             request, lambda c, k, part: deviations.list_deviations(c, request, k, part)
         )
         return score_api.ListDeviationsResponse(deviations=found.items, **at)
+
+    async def ExplainScore(
+        self, request: score_api.ExplainScoreRequest, context: ServicerContext[Any, Any]
+    ) -> score_api.ExplainScoreResponse:
+        explanation, at = await self._reader.one(request, lambda c, k: explain(c, request, k))
+        return score_api.ExplainScoreResponse(explanation=explanation, **at)
 
 
 class AuditRpc(AuditServiceServicer):

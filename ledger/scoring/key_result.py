@@ -29,7 +29,9 @@ from ledger.scoring.exact import (
 from ledger.scoring.policy import Boundary, Clamp, Formula, Maintain, Policy
 
 __all__ = [
+    "COMMIT_SCORE",
     "MOVING",
+    "TARGET_SCORE",
     "UNMEASURED",
     "Aggregation",
     "Definition",
@@ -38,6 +40,7 @@ __all__ = [
     "Milestone",
     "Reading",
     "attainment",
+    "bounds",
     "clamped",
     "score",
     "share_of_all_periods",
@@ -45,8 +48,9 @@ __all__ = [
     "zones",
 ]
 
-_COMMIT_SCORE: Final = Decimal("0.3")
-_TARGET_SCORE: Final = Decimal("0.7")
+COMMIT_SCORE: Final = Decimal("0.3")
+TARGET_SCORE: Final = Decimal("0.7")
+"""What the commit and the target of a key result in ZONES score."""
 _ZONE_PLACES: Final = 2
 
 
@@ -96,7 +100,7 @@ def attainment(definition: Definition, reading: Reading, policy: Policy) -> Deci
 
 def within_bounds(definition: Definition, value: Decimal, policy: Policy) -> bool:
     """Whether a value keeps the bounds of a MAINTAIN_* definition; absent bounds are kept."""
-    lower, upper = _bounds(definition)
+    lower, upper = bounds(definition)
     if policy.boundary is Boundary.STRICT:
         return (lower is None or value > lower) and (upper is None or value < upper)
     return (lower is None or value >= lower) and (upper is None or value <= upper)
@@ -116,12 +120,13 @@ def zones(baseline: Decimal, stretch: Decimal) -> tuple[Decimal, Decimal]:
     """
     span = subtract(stretch, baseline)
     return (
-        half_up(add(baseline, multiply(span, _COMMIT_SCORE)), _ZONE_PLACES),
-        half_up(add(baseline, multiply(span, _TARGET_SCORE)), _ZONE_PLACES),
+        half_up(add(baseline, multiply(span, COMMIT_SCORE)), _ZONE_PLACES),
+        half_up(add(baseline, multiply(span, TARGET_SCORE)), _ZONE_PLACES),
     )
 
 
-def _bounds(definition: Definition) -> tuple[Decimal | None, Decimal | None]:
+def bounds(definition: Definition) -> tuple[Decimal | None, Decimal | None]:
+    """The lower and the upper bound of a MAINTAIN_* definition; None where it has none."""
     if definition.direction is Direction.MAINTAIN_AT_LEAST:
         return definition.lower, None
     if definition.direction is Direction.MAINTAIN_AT_MOST:
@@ -141,7 +146,7 @@ def _completed_share(milestones: tuple[Milestone, ...], completed: frozenset[str
 
 
 def _maintained(definition: Definition, reading: Reading, policy: Policy) -> Decimal | None:
-    lower, upper = _bounds(definition)
+    lower, upper = bounds(definition)
     if lower is None and upper is None:
         return None
     if policy.maintain is Maintain.SHARE_OF_PERIODS:
@@ -215,9 +220,9 @@ def _zoned(definition: Definition, value: Decimal) -> Decimal | None:
         target = derived_target if target is None else target
     falling = stretch < baseline
     pieces = (
-        (target, _TARGET_SCORE, stretch, ONE),
-        (commit, _COMMIT_SCORE, target, _TARGET_SCORE),
-        (baseline, ZERO, commit, _COMMIT_SCORE),
+        (target, TARGET_SCORE, stretch, ONE),
+        (commit, COMMIT_SCORE, target, TARGET_SCORE),
+        (baseline, ZERO, commit, COMMIT_SCORE),
     )
     entered = (piece for piece in pieces if (value <= piece[0] if falling else value >= piece[0]))
     start, low, end, high = next(entered, pieces[-1])

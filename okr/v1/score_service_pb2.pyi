@@ -12,6 +12,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from okr.v1 import explanation_pb2 as _explanation_pb2
 from okr.v1 import resources_pb2 as _resources_pb2
 from okr.v1 import values_pb2 as _values_pb2
 import builtins as _builtins
@@ -960,3 +961,79 @@ class ListDeviationsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListDeviationsResponse: _TypeAlias = ListDeviationsResponse  # noqa: Y015
+
+@_typing.final
+class ExplainScoreRequest(_message.Message):
+    """Request of ExplainScore."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    CYCLE_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Whose score: "objectives/{objective}/keyResults/{key_result}", "objectives/{objective}",
+    "teams/{team}" or "cycles/{cycle}".
+    """
+    cycle: _builtins.str
+    """The cycle of a team's score: "cycles/{cycle}". Required for a team, empty for anything else."""
+    kind: _explanation_pb2.ScoreKind.ValueType
+    """Which score; the current one when not said."""
+    at_least_as_fresh: _builtins.str
+    """A token of a write or an earlier read: the answer is at least as fresh. Waits within the
+    call's deadline.
+    """
+    @_builtins.property
+    def as_of(self) -> _values_pb2.AsOf:
+        """The instants to answer for; now when absent."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        cycle: _builtins.str = ...,
+        kind: _explanation_pb2.ScoreKind.ValueType = ...,
+        at_least_as_fresh: _builtins.str = ...,
+        as_of: _values_pb2.AsOf | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "at_least_as_fresh", b"at_least_as_fresh", "cycle", b"cycle", "kind", b"kind", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainScoreRequest: _TypeAlias = ExplainScoreRequest  # noqa: Y015
+
+@_typing.final
+class ExplainScoreResponse(_message.Message):
+    """Answer of ExplainScore."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPLANATION_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position that the answer was served at: it takes every event up to it into account."""
+    token: _builtins.str
+    """Token of that position."""
+    @_builtins.property
+    def explanation(self) -> _explanation_pb2.ScoreExplanation:
+        """The score's arithmetic."""
+
+    def __init__(
+        self,
+        *,
+        explanation: _explanation_pb2.ScoreExplanation | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation", "position", b"position", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainScoreResponse: _TypeAlias = ExplainScoreResponse  # noqa: Y015

@@ -95,6 +95,11 @@ class ScoreServiceStub:
                 request_serializer=okr_dot_v1_dot_score__service__pb2.ListDeviationsRequest.SerializeToString,
                 response_deserializer=okr_dot_v1_dot_score__service__pb2.ListDeviationsResponse.FromString,
                 _registered_method=True)
+        self.ExplainScore = channel.unary_unary(
+                '/okr.v1.ScoreService/ExplainScore',
+                request_serializer=okr_dot_v1_dot_score__service__pb2.ExplainScoreRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_score__service__pb2.ExplainScoreResponse.FromString,
+                _registered_method=True)
 
 
 class ScoreServiceServicer:
@@ -196,6 +201,15 @@ class ScoreServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExplainScore(self, request, context):
+        """Explains a score: its arithmetic step by step, each leaf with the position of the event that it
+        comes from. Following the steps gives the score that GetScorecard shows for the same instants.
+        Costs by the number of key results that the score stands on, and answers some 1 kB for each.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ScoreServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -258,6 +272,11 @@ def add_ScoreServiceServicer_to_server(servicer, server):
                     servicer.ListDeviations,
                     request_deserializer=okr_dot_v1_dot_score__service__pb2.ListDeviationsRequest.FromString,
                     response_serializer=okr_dot_v1_dot_score__service__pb2.ListDeviationsResponse.SerializeToString,
+            ),
+            'ExplainScore': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainScore,
+                    request_deserializer=okr_dot_v1_dot_score__service__pb2.ExplainScoreRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_score__service__pb2.ExplainScoreResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -585,6 +604,33 @@ class ScoreService:
             '/okr.v1.ScoreService/ListDeviations',
             okr_dot_v1_dot_score__service__pb2.ListDeviationsRequest.SerializeToString,
             okr_dot_v1_dot_score__service__pb2.ListDeviationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainScore(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.ScoreService/ExplainScore',
+            okr_dot_v1_dot_score__service__pb2.ExplainScoreRequest.SerializeToString,
+            okr_dot_v1_dot_score__service__pb2.ExplainScoreResponse.FromString,
             options,
             channel_credentials,
             insecure,

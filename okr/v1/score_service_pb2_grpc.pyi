@@ -77,6 +77,11 @@ class ScoreServiceStub:
     before plan commitment nothing does. Costs by the number of key results and check-ins asked
     about and of what they are aligned to.
     """
+    ExplainScore: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.ExplainScoreRequest, _score_service_pb2.ExplainScoreResponse]
+    """Explains a score: its arithmetic step by step, each leaf with the position of the event that it
+    comes from. Following the steps gives the score that GetScorecard shows for the same instants.
+    Costs by the number of key results that the score stands on, and answers some 1 kB for each.
+    """
 
 @_typing.type_check_only
 class ScoreServiceAsyncStub(ScoreServiceStub):
@@ -121,6 +126,11 @@ class ScoreServiceAsyncStub(ScoreServiceStub):
     or of all cycles that run. What is dropped, graded or abandoned does not deviate any more, and
     before plan commitment nothing does. Costs by the number of key results and check-ins asked
     about and of what they are aligned to.
+    """
+    ExplainScore: _aio.UnaryUnaryMultiCallable[_score_service_pb2.ExplainScoreRequest, _score_service_pb2.ExplainScoreResponse]  # type: ignore[assignment]
+    """Explains a score: its arithmetic step by step, each leaf with the position of the event that it
+    comes from. Following the steps gives the score that GetScorecard shows for the same instants.
+    Costs by the number of key results that the score stands on, and answers some 1 kB for each.
     """
 
 class ScoreServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -235,6 +245,17 @@ class ScoreServiceServicer(metaclass=_abc_1.ABCMeta):
         or of all cycles that run. What is dropped, graded or abandoned does not deviate any more, and
         before plan commitment nothing does. Costs by the number of key results and check-ins asked
         about and of what they are aligned to.
+        """
+
+    @_abc_1.abstractmethod
+    def ExplainScore(
+        self,
+        request: _score_service_pb2.ExplainScoreRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_score_service_pb2.ExplainScoreResponse, _abc.Awaitable[_score_service_pb2.ExplainScoreResponse]]:
+        """Explains a score: its arithmetic step by step, each leaf with the position of the event that it
+        comes from. Following the steps gives the score that GetScorecard shows for the same instants.
+        Costs by the number of key results that the score stands on, and answers some 1 kB for each.
         """
 
 def add_ScoreServiceServicer_to_server(servicer: ScoreServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -43,6 +43,11 @@ def test_every_get_of_nothing_names_what_is_missing(furnished: Caller) -> None:
         (scores.GetScorecardRequest(cycle="cycles/none"), "cycles/none"),
         (scores.GetScorecardRequest(cycle=Q3, team="teams/none"), "teams/none"),
         (scores.ListCheckInsRequest(parent=f"{AWARENESS}/keyResults/none"), ""),
+        (scores.ExplainScoreRequest(name="cycles/none"), ""),
+        (scores.ExplainScoreRequest(name="objectives/none"), ""),
+        (scores.ExplainScoreRequest(name=f"{AWARENESS}/keyResults/none"), ""),
+        (scores.ExplainScoreRequest(name="teams/none", cycle=Q3), ""),
+        (scores.ExplainScoreRequest(name="teams/sales", cycle="cycles/none"), "cycles/none"),
         (audit.ListKeyResultRevisionsRequest(parent=f"{AWARENESS}/keyResults/none"), ""),
         (audit.GetKeyResultRevisionRequest(name=f"{FOLLOWERS}/revisions/2"), ""),
         (audit.GetAdjustmentRequest(name="adjustments/none"), ""),
@@ -105,6 +110,21 @@ def test_every_get_of_nothing_names_what_is_missing(furnished: Caller) -> None:
             *(INVALID, "FIELD_INVALID", ["event_types[0]"]),
         ),
         (audit.GetEventRequest(name="events/0"), INVALID, "FIELD_INVALID", ["name"]),
+        (scores.ExplainScoreRequest(name="people/a"), INVALID, "FIELD_INVALID", ["name"]),
+        (scores.ExplainScoreRequest(name="teams/sales"), INVALID, "FIELD_INVALID", ["cycle"]),
+        (scores.ExplainScoreRequest(name=Q3, cycle=Q3), INVALID, "FIELD_INVALID", ["cycle"]),
+        (
+            scores.ExplainScoreRequest(name=Q3, kind=4),  # type: ignore[arg-type]  # no such kind
+            *(INVALID, "FIELD_INVALID", ["kind"]),
+        ),
+        (
+            scores.ExplainScoreRequest(name=Q3, as_of=AsOf(effective_at=day("2024-06-30"))),
+            *(INVALID, "DAY_OUTSIDE_CYCLE", ["as_of.effective_at"]),
+        ),
+        (
+            scores.ExplainScoreRequest(name=Q3, as_of=AsOf(position=FAR)),
+            *(RANGE, "POSITION_AHEAD", []),
+        ),
         (audit.GetEventRequest(name="events/01"), INVALID, "FIELD_INVALID", ["name"]),
     ],
     ids=lambda each: (

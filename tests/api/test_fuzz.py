@@ -89,6 +89,7 @@ SOUND: Final = (
     scores.GetKeyResultRequest(name=FOLLOWERS, as_of=AS_OF),
     scores.ListCheckInsRequest(parent=FOLLOWERS, as_of=AS_OF, page_size=1),
     scores.ListAlignmentsRequest(cycle=Q3, as_of=AS_OF),
+    scores.ExplainScoreRequest(name="teams/sales", cycle=Q3, as_of=AS_OF),
     audit.ListKeyResultRevisionsRequest(parent=NEWSLETTER, after_plan_commitment=True),
     audit.ListAdjustmentsRequest(cycle=Q3, as_of=AS_OF),
     audit.ListEventsRequest(stream=AWARENESS, newest_first=True, after_position=3, page_size=2),

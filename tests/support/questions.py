@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from ledger.values import date_message, recorded_day
 from okr.v1 import audit_service_pb2 as audit
 from okr.v1 import score_service_pb2 as scores
+from okr.v1.explanation_pb2 import ScoreKind
 from okr.v1.values_pb2 import AsOf
 from tests.support.whole import Caller
 
@@ -38,6 +39,7 @@ def questions(me: Caller, positions: Sequence[int], days: int) -> list[Message]:
 def _about(me: Caller, cycle: str, as_of: AsOf) -> Iterator[Message]:
     """Every read of what belongs to a cycle."""
     yield scores.GetCycleRequest(name=cycle, as_of=as_of)
+    yield from _explained(me, cycle, as_of)
     yield scores.GetScorecardRequest(cycle=cycle, as_of=as_of)
     yield scores.ListObjectivesRequest(cycle=cycle, as_of=as_of)
     yield scores.ListAlignmentsRequest(cycle=cycle, as_of=as_of)
@@ -68,6 +70,19 @@ def _about(me: Caller, cycle: str, as_of: AsOf) -> Iterator[Message]:
             yield audit.ListKeyResultRevisionsRequest(parent=name, as_of=as_of)
             yield audit.GetKeyResultRevisionRequest(name=f"{name}/revisions/1", as_of=as_of)
             yield audit.CompareKeyResultRevisionsRequest(name=name, first=1, second=2, as_of=as_of)
+
+
+def _explained(me: Caller, cycle: str, as_of: AsOf) -> Iterator[Message]:
+    """Every score of a cycle explained, each key result's as judged."""
+    yield scores.ExplainScoreRequest(name=cycle, as_of=as_of)
+    for team in me.ask(scores.ListTeamsRequest()).teams:
+        yield scores.ExplainScoreRequest(name=team.name, cycle=cycle, as_of=as_of)
+    for objective in me.ask(scores.ListObjectivesRequest(cycle=cycle)).objectives:
+        original = ScoreKind.SCORE_KIND_ORIGINAL
+        yield scores.ExplainScoreRequest(name=objective.name, kind=original, as_of=as_of)
+        for name in objective.key_results:
+            judged = ScoreKind.SCORE_KIND_AS_JUDGED
+            yield scores.ExplainScoreRequest(name=name, kind=judged, as_of=as_of)
 
 
 def spread(first: int, last: int, count: int) -> list[int]:

@@ -35,6 +35,7 @@ from service.following import running_beside
 from service.listening import WHOLE_SERVER, Listener
 from service.logging import logs
 from service.rpc.operations import VERSION, OperationsRpc, Progress
+from service.sealing import Sealing
 from service.settings import Follower as FollowerPlace
 from service.settings import Settings
 
@@ -95,7 +96,10 @@ async def running(settings: Settings) -> AsyncIterator[str]:
             return [Progress(at.projection, at.position, at.stopped_position)]
 
         reader = Reader(ledger, views, tokens, now_us)
-        add_LedgerServiceServicer_to_server(LedgerRpc(lane, ledger, tokens), listener.server)
+        sealing = Sealing(ledger, lane.submit, reader)
+        add_LedgerServiceServicer_to_server(
+            LedgerRpc(lane, ledger, tokens, sealing), listener.server
+        )
         add_ScoreServiceServicer_to_server(ScoreRpc(reader), listener.server)
         add_AuditServiceServicer_to_server(AuditRpc(reader), listener.server)
         add_OperationsServiceServicer_to_server(
@@ -104,11 +108,13 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         await listener.start(WRITES + READS, reflected=settings.reflection)
         await listener.ready(WRITES)
         catching_up = asyncio.create_task(_ready_to_read(listener, views, head))
+        await sealing.resume()
         try:
             yield address
         finally:
             catching_up.cancel()
             await listener.drain(settings.drain_seconds)
+            sealing.stop()
 
 
 async def _ready_to_read(listener: Listener, views: Views, head: int) -> None:

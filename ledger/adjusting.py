@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -142,13 +143,7 @@ def _decided(
 
 def _numbered(context: Context, index: int) -> Context:
     """The context of one change of an adjustment, with ids of its own."""
-    return Context(
-        context.now_us,
-        context.actor,
-        context.on_behalf_of,
-        context.request_id,
-        lambda: f"{context.new_id()}-c{index + 1}",
-    )
+    return replace(context, new_id=lambda: f"{context.new_id()}-c{index + 1}")
 
 
 def _subject(fact: Message) -> str:

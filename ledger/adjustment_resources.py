@@ -99,7 +99,7 @@ def change_resource(fact: Message, position: int) -> resources.AdjustmentChange:
     """
     change = resources.AdjustmentChange(position=position, event_type=fact.DESCRIPTOR.full_name)
     match fact:
-        case facts.KeyResultAdded():
+        case facts.KeyResultAdded() | facts.KeyResultCarriedOver():
             change.subject = fact.key_result
             change.key_result_after.CopyFrom(fact.definition)
         case facts.KeyResultRevised():

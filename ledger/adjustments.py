@@ -43,28 +43,33 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:
-    """An adjustment; its changes are events of other streams.
+    """An adjustment of a cycle's plan; its changes are events of other streams.
 
     `proposal` is there while it waits for approval.
     """
 
     name: str
+    cycle: str
     state: AdjustmentState.ValueType
     proposal: Proposal | None = None
 
 
 def adjustment_after(
-    name: str, fact: Message, metadata: EventMetadata, position: int
+    before: Adjustment | None, name: str, fact: Message, metadata: EventMetadata, position: int
 ) -> Adjustment:
     """The adjustment after an event of its stream: the last one says where it stands."""
+    cycle = before.cycle if before else ""
     match fact:
         case facts.AdjustmentProposed():
             proposal = Proposal(fact, metadata, position)
-            return Adjustment(name, AdjustmentState.ADJUSTMENT_STATE_PROPOSED, proposal)
+            proposed = AdjustmentState.ADJUSTMENT_STATE_PROPOSED
+            return Adjustment(name, fact.cycle, proposed, proposal)
         case facts.AdjustmentRejected():
-            return Adjustment(name, AdjustmentState.ADJUSTMENT_STATE_REJECTED)
+            return Adjustment(name, cycle, AdjustmentState.ADJUSTMENT_STATE_REJECTED)
+        case facts.StrategyAdjusted():
+            return Adjustment(name, fact.cycle, AdjustmentState.ADJUSTMENT_STATE_APPLIED)
         case _:
-            return Adjustment(name, AdjustmentState.ADJUSTMENT_STATE_APPLIED)
+            return Adjustment(name, cycle, AdjustmentState.ADJUSTMENT_STATE_APPLIED)
 
 
 def pending(adjustment: Adjustment) -> Proposal:

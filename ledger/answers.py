@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from ledger import check_ins
+from ledger import check_ins, closing, reviews
 from ledger.adjustment_resources import Step, change_resource
 from ledger.adjustment_resources import resource as adjustment_resource
 from ledger.check_ins import CheckIn, Circumstances
@@ -74,6 +74,26 @@ class History:
 def cycle(history: History) -> resources.Cycle:
     """The cycle that the request changed."""
     return history.state(history.fact().cycle, Cycle).resource()
+
+
+def seal(history: History) -> resources.Seal:
+    """The seal that ended the request's closing."""
+    return closing.seal_resource(history.made[-1])
+
+
+def amendment(history: History) -> resources.Amendment:
+    """The amendment that the request recorded."""
+    return closing.amendment_resource(history.made[-1])
+
+
+def review(history: History) -> resources.Review:
+    """The review that the request recorded."""
+    return reviews.review_resource(history.made[-1])
+
+
+def lesson(history: History) -> resources.Lesson:
+    """The lesson that the request recorded."""
+    return reviews.lesson_resource(history.made[-1])
 
 
 def team(history: History) -> resources.Team:

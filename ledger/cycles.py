@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache
 from importlib.resources import files
@@ -31,7 +31,11 @@ _FIXED_BY_THE_PLAN = ("first_day", "last_day", "time_zone")
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """A cycle as its revisions make it; `plan_position` is 0 before plan commitment."""
+    """A cycle as its revisions make it; `plan_position` is 0 before plan commitment.
+
+    `closing_position` is that of the latest closing and `seal` the number of the latest seal, 0
+    before the first. `amendments` and `lessons` are how many there are of each.
+    """
 
     name: str
     revisions: tuple[Revision, ...]
@@ -41,6 +45,10 @@ class Cycle:
     plan_date: date | None
     first_day: date
     last_day: date
+    closing_position: int = 0
+    seal: int = 0
+    amendments: int = 0
+    lessons: int = 0
 
     @property
     def committed(self) -> bool:
@@ -76,42 +84,89 @@ class Cycle:
 def cycle_of(name: str, revisions: Sequence[Revision], on: date = date.max) -> Cycle | None:
     """The cycle that its revisions make on a day; None before it was drafted.
 
+    They must be given in order of position.
+
     Raises:
         TypeError: a fact that is not about cycles.
     """
     definition: CycleDefinition | None = None
-    state: CycleState.ValueType = CycleState.CYCLE_STATE_UNSPECIFIED
-    plan_position, plan_date = 0, None
     for revision in in_order(revisions, on):
         match revision.fact:
             case facts.CycleDrafted() as fact:
-                definition, state = fact.definition, CycleState.CYCLE_STATE_DRAFT
+                definition = fact.definition
             case facts.CycleRevised() as fact if definition is not None:
                 definition = merged(definition, fact.changed, fact.after)
-            case facts.PlanCommitted():
-                state = CycleState.CYCLE_STATE_ACTIVE
-                plan_position, plan_date = revision.position, revision.effective
-            case facts.CycleClosing():
-                state = CycleState.CYCLE_STATE_CLOSING
-            case facts.CycleSealed():
-                state = CycleState.CYCLE_STATE_SEALED
-            case facts.CycleReopened():
-                state = CycleState.CYCLE_STATE_ACTIVE
-            case facts.LessonRecorded() | facts.AmendmentRecorded():
-                pass
-            case other:
-                raise TypeError(f"{other.DESCRIPTOR.full_name} is not about a cycle")
     if definition is None:
         return None
-    return Cycle(
+    cycle = Cycle(
         name,
         tuple(revisions),
         definition,
-        state,
-        plan_position,
-        plan_date,
+        CycleState.CYCLE_STATE_DRAFT,
+        0,
+        None,
         recorded_day(definition.first_day),
         recorded_day(definition.last_day),
+    )
+    # Each step was decided on the one before, so steps follow each other by position alone.
+    for revision in revisions:
+        if revision.effective <= on:
+            cycle = _after(cycle, revision)
+    return cycle
+
+
+def _after(cycle: Cycle, revision: Revision) -> Cycle:
+    """The cycle after one more step."""
+    match revision.fact:
+        case facts.CycleDrafted() | facts.CycleRevised():
+            return cycle
+        case facts.PlanCommitted():
+            return replace(
+                cycle,
+                state=CycleState.CYCLE_STATE_ACTIVE,
+                plan_position=revision.position,
+                plan_date=revision.effective,
+            )
+        case facts.CycleClosing():
+            return replace(
+                cycle,
+                state=CycleState.CYCLE_STATE_CLOSING,
+                closing_position=revision.position,
+            )
+        case facts.CycleSealed() as fact:
+            return replace(cycle, state=CycleState.CYCLE_STATE_SEALED, seal=fact.number)
+        case facts.CycleReopened():
+            return replace(cycle, state=CycleState.CYCLE_STATE_ACTIVE)
+        case other:
+            raise TypeError(f"{other.DESCRIPTOR.full_name} is not about a cycle")
+
+
+def applied(cycle: Cycle | None, name: str, revision: Revision) -> Cycle | None:
+    """The cycle after one more event of its stream; None before it was drafted.
+
+    What is recorded about a cycle beside its plan is counted and not kept: a state must not grow
+    with it.
+
+    Raises:
+        TypeError: a fact that is not about cycles.
+    """
+    if cycle is None:
+        return cycle_of(name, (revision,))
+    match revision.fact:
+        case facts.LessonRecorded():
+            return replace(cycle, lessons=cycle.lessons + 1)
+        case facts.AmendmentRecorded():
+            return replace(cycle, amendments=cycle.amendments + 1)
+        case facts.CycleSealed() as fact:
+            revision = replace(revision, fact=outline(fact))
+    changed = cycle_of(name, (*cycle.revisions, revision))
+    return changed and replace(changed, amendments=cycle.amendments, lessons=cycle.lessons)
+
+
+def outline(fact: facts.CycleSealed) -> facts.CycleSealed:
+    """A seal without the scores that it holds: what a cycle's state is made from."""
+    return facts.CycleSealed(
+        cycle=fact.cycle, number=fact.number, closing_position=fact.closing_position
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from google.protobuf.message import Message
@@ -17,8 +16,10 @@ from google.protobuf.message import Message
 from ledger import (
     adjusting,
     check_ins,
+    closing,
     cycles,
     objectives,
+    reviews,
     teams,
 )
 from ledger.circumstances import active, check_etag, decision_of, plan_change
@@ -27,11 +28,10 @@ from ledger.cycles import not_future, within
 from ledger.event import Decision, NewEvent
 from ledger.grading import check_ins_of, computed_score
 from ledger.plan_changes import CHANGES, Moment
-from ledger.policies import policy_of
 from ledger.refusals import NotFound, ReasonRequired, invalid
-from ledger.scoring.key_result import clamped
 from ledger.values import ALWAYS, blank, day, new_name
 from ledger.view import View
+from okr.v1 import events_pb2 as facts
 from okr.v1 import ledger_service_pb2 as api
 
 
@@ -41,7 +41,8 @@ def decide(view: View, request: Message, context: Context) -> Decision:
     Raises:
         Refusal: the rules of the domain refuse it; nothing of it happens.
     """
-    return DECISIONS[type(request)](view, request, context)
+    decided = DECISIONS.get(type(request)) or OF_THE_LEDGER[type(request)]
+    return decided(view, request, context)
 
 
 # --- cycles ---
@@ -146,9 +147,7 @@ def _to_grade(
         not_future(max(today, cycle.first_day), effective, "effective_date")
     objectives.on_day(objective, effective)
     if request.HasField("override_score"):
-        override = Decimal(request.override_score)
-        if clamped(override, policy_of(cycle.definition.policy)) != override:
-            raise invalid("override_score", "score.scale", "lies outside the policy's scale")
+        closing.on_scale(cycle, request.override_score, "override_score")
     return objective, effective
 
 
@@ -205,5 +204,15 @@ DECISIONS: Mapping[type[Message], Callable[[View, Any, Context], Decision]] = {
     api.RecordCheckInRequest: _record_check_in,
     api.CorrectCheckInRequest: _correct_check_in,
     api.RetractCheckInRequest: _retract_check_in,
+    api.CloseCycleRequest: closing.close,
+    api.ReopenCycleRequest: closing.reopen,
+    api.RecordAmendmentRequest: closing.amend,
+    api.RecordReviewRequest: reviews.review,
+    api.RecordLessonRequest: reviews.lesson,
 }
 """Every request that changes the ledger."""
+
+OF_THE_LEDGER: Mapping[type[Message], Callable[[View, Any, Context], Decision]] = {
+    facts.CycleSealed: closing.seal,
+}
+"""What no caller asks for: the ledger finishes by itself what a request began."""

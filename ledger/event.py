@@ -65,6 +65,17 @@ class Stored(Protocol):
     def payload(self) -> bytes: ...
 
 
+class Recorded(Stored, Protocol):
+    """A fact kept with the circumstances in which it was recorded, as its record has them."""
+
+    @property
+    def position(self) -> int: ...
+    @property
+    def recorded_us(self) -> int: ...
+    @property
+    def metadata(self) -> bytes: ...
+
+
 def fact_of(stored: Stored) -> Message:
     """The fact in stored bytes.
 

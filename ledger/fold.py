@@ -10,7 +10,8 @@ from ledger.adjustments import Adjustment, adjustment_after
 from ledger.alignment import STREAM as ALIGNMENT
 from ledger.alignment import Alignments
 from ledger.alignment import applied as alignments_after
-from ledger.cycles import Cycle, cycle_of
+from ledger.cycles import Cycle
+from ledger.cycles import applied as cycle_after
 from ledger.objectives import Objective
 from ledger.objectives import applied as objective_after
 from ledger.revision import Revision
@@ -22,9 +23,13 @@ from okr.v1.event_record_pb2 import EventMetadata
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """A stream of which decisions need to know only that it exists: people and reviews."""
+    """A stream of which decisions need to know only that it exists: people and reviews.
+
+    `cycle` is what a review looked at, empty for a person.
+    """
 
     name: str
+    cycle: str = ""
 
 
 _OF_ADJUSTMENTS = (
@@ -55,23 +60,23 @@ def applied(
         case "objectives", Objective() | None as objective:
             return objective_after(objective, stream, revision)
         case "cycles", Cycle() | None as cycle:
-            return _known(cycle_of(stream, _with(cycle, revision)), stream, fact)
+            return _known(cycle_after(cycle, stream, revision), stream, fact)
         case "teams", Team() | None as team:
             return _known(team_of(stream, _with(team, revision)), stream, fact)
         case "alignment", Alignments() as graph:
             return alignments_after(graph, revision)
-        case "adjustments", _ if isinstance(fact, _OF_ADJUSTMENTS):
-            return adjustment_after(stream, fact, metadata, position)
+        case "adjustments", Adjustment() | None as adjustment if isinstance(fact, _OF_ADJUSTMENTS):
+            return adjustment_after(adjustment, stream, fact, metadata, position)
         case "people", _ if isinstance(fact, facts.PersonRegistered | facts.PersonErased):
             return Noted(stream)
         case "reviews", _ if isinstance(fact, facts.ReviewHeld):
-            return Noted(stream)
+            return Noted(stream, fact.cycle)
         case _:
             raise TypeError(f"{fact.DESCRIPTOR.full_name} does not belong to {stream}")
 
 
-def _with(state: Cycle | Team | None, revision: Revision) -> tuple[Revision, ...]:
-    return (*state.revisions, revision) if state else (revision,)
+def _with(team: Team | None, revision: Revision) -> tuple[Revision, ...]:
+    return (*team.revisions, revision) if team else (revision,)
 
 
 def _known(state: State | None, stream: str, fact: Message) -> State:

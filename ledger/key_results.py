@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 
 from ledger import refusals
-from ledger.definitions import Days, settled, trajectory_misfit
+from ledger.definitions import MAINTAIN, Days, settled, trajectory_misfit
 from ledger.refusals import FieldInvalid
 from ledger.revision import Revision, difference, etag, in_order, merged, wanted
 from ledger.values import in_the_clear
 from okr.v1 import events_pb2 as facts
 from okr.v1 import resources_pb2 as resources
-from okr.v1.ledger_service_pb2 import ReviseKeyResultRequest
-from okr.v1.values_pb2 import KeyResultDefinition, KeyResultState
+from okr.v1.ledger_service_pb2 import CarryOverKeyResultRequest, ReviseKeyResultRequest
+from okr.v1.values_pb2 import KeyResultDefinition, KeyResultState, Metric
 
 _MEASURE = ("metric", "unit", "aggregation")
 
@@ -102,6 +102,32 @@ def add(name: str, definition: KeyResultDefinition, days: Days, field: str) -> f
     return facts.KeyResultAdded(key_result=name, definition=complete)
 
 
+def carry_over(
+    name: str, source: KeyResult, request: CarryOverKeyResultRequest, days: Days
+) -> facts.KeyResultCarriedOver:
+    """Continues a key result under a new name, with what the request changes of its definition.
+
+    A relative target follows the new baseline; an absolute one given alone replaces it. The
+    trajectory stays behind.
+
+    Raises:
+        FieldInvalid: the new definition breaks a rule, or no baseline was chosen.
+    """
+    in_the_clear(request.definition.owner, "definition.owner")
+    current = KeyResultDefinition()
+    current.CopyFrom(source.definition)
+    current.ClearField("trajectory")
+    asked = _asked(current, request)
+    by_number = asked.metric in (Metric.METRIC_NUMBER, Metric.METRIC_ZONES)
+    if by_number and asked.direction not in MAINTAIN and "baseline" not in _given(request):
+        raise refusals.invalid("definition.baseline", "required", "must be chosen")
+    after = settled(asked, "definition")
+    misfit = trajectory_misfit(after, days)
+    if misfit:
+        raise refusals.invalid("definition.trajectory", "trajectory.fits", misfit)
+    return facts.KeyResultCarriedOver(key_result=name, continued_from=source.name, definition=after)
+
+
 def revise(
     key_result: KeyResult,
     request: ReviseKeyResultRequest,
@@ -124,15 +150,9 @@ def revise(
     counting(key_result)
     in_the_clear(request.definition.owner, "definition.owner")
     current = on_day(key_result, effective).definition
-    given = set(request.update_mask.paths) or {f.name for f, _ in request.definition.ListFields()}
-    asked = wanted(current, request.definition, request.update_mask)
-    if "target" not in given and asked.HasField("target_change_percent"):
-        asked.ClearField("target")
-    elif "target_change_percent" not in given:
-        asked.ClearField("target_change_percent")
-    after = settled(asked, "definition")
+    after = settled(_asked(current, request), "definition")
     misfit = trajectory_misfit(after, days)
-    if misfit and "trajectory" in given:
+    if misfit and "trajectory" in _given(request):
         raise refusals.invalid("definition.trajectory", "trajectory.fits", misfit)
     if misfit:
         raise refusals.TrajectoryMisfit(key_result.name, "trajectory", misfit)
@@ -205,6 +225,25 @@ def on_day(key_result: KeyResult, effective: date) -> KeyResult:
             f"{key_result.name} holds from a later day only",
         )
     return found
+
+
+def _given(request: ReviseKeyResultRequest | CarryOverKeyResultRequest) -> set[str]:
+    """The fields that a request sets or clears."""
+    filled = {field.name for field, _ in request.definition.ListFields()}
+    return set(request.update_mask.paths) or filled
+
+
+def _asked(
+    current: KeyResultDefinition, request: ReviseKeyResultRequest | CarryOverKeyResultRequest
+) -> KeyResultDefinition:
+    """The definition that a request asks for, its target in the form in which it is to be kept."""
+    given = _given(request)
+    asked = wanted(current, request.definition, request.update_mask)
+    if "target" not in given and asked.HasField("target_change_percent"):
+        asked.ClearField("target")
+    elif "target_change_percent" not in given:
+        asked.ClearField("target_change_percent")
+    return asked
 
 
 def _check_later(key_result: KeyResult, revision: Revision, days: Days) -> None:

@@ -270,6 +270,15 @@ def last_graded(objective: Objective) -> date:
     )
 
 
+def override_of(objective: Objective, on: date) -> str | None:
+    """The score that a person set when the objective was graded last, by a day; None without."""
+    graded = (facts.ObjectiveGraded, facts.ObjectiveRegraded)
+    grades = [r.fact for r in in_order(objective.revisions, on) if isinstance(r.fact, graded)]
+    if not grades or not grades[-1].HasField("override_score"):
+        return None
+    return grades[-1].override_score
+
+
 def open_(objective: Objective) -> None:
     """Refuses a graded or abandoned objective.
 

@@ -14,7 +14,7 @@ from ledger.circumstances import active, check_etag, days_of
 from ledger.context import Context
 from ledger.cycles import Cycle
 from ledger.event import NewEvent
-from ledger.refusals import invalid
+from ledger.refusals import CarryOverNotLater, invalid
 from ledger.values import ALWAYS, new_name
 from ledger.view import View
 from okr.v1 import ledger_service_pb2 as api
@@ -127,6 +127,20 @@ def _update_cycle(view: View, request: api.UpdateCycleRequest, moment: Moment) -
     return [NewEvent(cycle.name, cycles.revise(cycle, request, moment.effective))]
 
 
+def _carry_over(view: View, request: api.CarryOverKeyResultRequest, moment: Moment) -> Events:
+    source = view.key_result(request.continued_from)
+    objective = view.objective(request.parent)
+    objectives.open_(objective)
+    objectives.on_day(objective, moment.effective)
+    cycle = view.cycle(objective.cycle)
+    if cycle.first_day <= view.cycle(view.objective(source.name).cycle).first_day:
+        raise CarryOverNotLater(source.name, objective.name)
+    own = request.key_result_id or source.name.rpartition("/")[2]
+    name = f"{objective.name}{objectives.KEY_RESULTS}{own}"
+    view.vacant(name)
+    return [NewEvent(objective.name, key_results.carry_over(name, source, request, days_of(cycle)))]
+
+
 def _open_key_result(
     view: View,
     request: api.ReviseKeyResultRequest | api.DropKeyResultRequest | api.RestoreKeyResultRequest,
@@ -187,5 +201,6 @@ CHANGES: Mapping[type[Message], Change] = {
     api.AlignRequest: Change(_cycle_of_alignment, _align),
     api.UnalignRequest: Change(_cycle_of_alignment, _unalign),
     api.UpdateCycleRequest: Change(lambda _, request: request.name, _update_cycle),
+    api.CarryOverKeyResultRequest: Change(_cycle_of_objective("parent"), _carry_over),
 }
 """The requests that change a plan."""

@@ -132,8 +132,10 @@ def changed(view: View, proposal: Proposal) -> list[Meanwhile]:
             case api.CreateObjectiveRequest() | api.AddKeyResultRequest():
                 pass
             case _:
-                revisions = _revisions(view, part.name)
-                found[part.name] = _meanwhile(part.name, revisions, revisions, proposal)
+                carried_over = isinstance(part, api.CarryOverKeyResultRequest)
+                name = part.continued_from if carried_over else part.name
+                revisions = _revisions(view, name)
+                found[name] = _meanwhile(name, revisions, revisions, proposal)
     return [each for each in found.values() if each is not None]
 
 
@@ -164,7 +166,7 @@ def happened(view: View, proposal: Proposal, streams: Iterable[str]) -> list[Mea
 def _names(change: StrategyChange) -> Iterator[str]:
     """Every objective and key result that a change names."""
     part = getattr(change, str(change.WhichOneof("change")))
-    for field in ("name", "parent", "child"):
+    for field in ("name", "parent", "child", "continued_from"):
         if hasattr(part, field):
             yield getattr(part, field)
 

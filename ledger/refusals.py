@@ -342,3 +342,14 @@ class ProposalOutdated(Refusal):
     def __str__(self) -> str:
         told = "; ".join(map(str, self.meanwhile))
         return f"{self.resource} no longer fits{self.why and f' ({self.why})'}: {told}"
+
+
+@dataclass(eq=False)
+class CarryOverNotLater(Refusal):
+    """A key result goes on in a later cycle only; `parent` is the objective that should hold it."""
+
+    resource: str
+    parent: str
+
+    def __str__(self) -> str:
+        return f"the cycle of {self.parent} does not begin after that of {self.resource}"

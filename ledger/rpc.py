@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Any, TypedDict, TypeVar
+from typing import Any, Protocol, TypedDict, TypeVar
 
 from google.protobuf.message import Message
 from grpc.aio import ServicerContext
@@ -13,6 +13,7 @@ from grpc.aio import ServicerContext
 from ledger import answers
 from ledger.answers import History
 from ledger.call import CALL
+from ledger.event import Record
 from ledger.log.command import Command, Done
 from ledger.log.contract import LogReader
 from ledger.log.lane import WriteLane
@@ -23,13 +24,28 @@ from okr.v1 import ledger_service_pb2_grpc as grpc_api
 Resource = TypeVar("Resource")
 
 
+class Sealer(Protocol):
+    """Finishes the closing of a cycle, given the record that fenced it."""
+
+    async def sealed(self, closing: Record) -> Record:
+        """The record of the closing's seal, once there is one; the same for ever.
+
+        Raises:
+            ProjectionStopped, DeadlinePassed, LogError: there is none yet. It will come.
+        """
+
+    async def foreseen(self, closing: Record) -> Record:
+        """The record that would seal the cycle if the closing were recorded now."""
+
+
 class LedgerRpc(grpc_api.LedgerServiceServicer):
     """Every call that changes the ledger; refusals leave it as exceptions."""
 
-    def __init__(self, lane: WriteLane, log: LogReader, tokens: Tokens) -> None:
+    def __init__(self, lane: WriteLane, log: LogReader, tokens: Tokens, sealer: Sealer) -> None:
         self._lane = lane
         self._log = log
         self._tokens = tokens
+        self._sealer = sealer
 
     async def CreateCycle(
         self, request: api.CreateCycleRequest, context: ServicerContext[Any, Any]
@@ -176,6 +192,51 @@ class LedgerRpc(grpc_api.LedgerServiceServicer):
     ) -> api.RejectAdjustmentResponse:
         done, adjustment = await self._write(request, answers.adjustment)
         return api.RejectAdjustmentResponse(adjustment=adjustment, **self._at(done))
+
+    async def CloseCycle(
+        self, request: api.CloseCycleRequest, context: ServicerContext[Any, Any]
+    ) -> api.CloseCycleResponse:
+        done = await self._lane.submit(_command(request))
+        closing = done.records[-1]
+        if done.validated_only:
+            sealed = await self._sealer.foreseen(closing)
+            at = self._at(done)
+        else:
+            sealed = await self._sealer.sealed(closing)
+            at = self._at(Done((sealed,)))
+        history = History(self._log.read_stream, (closing, sealed), {})
+        cycle = await asyncio.to_thread(answers.cycle, history)
+        return api.CloseCycleResponse(cycle=cycle, seal=answers.seal(history), **at)
+
+    async def ReopenCycle(
+        self, request: api.ReopenCycleRequest, context: ServicerContext[Any, Any]
+    ) -> api.ReopenCycleResponse:
+        done, cycle = await self._write(request, answers.cycle)
+        return api.ReopenCycleResponse(cycle=cycle, **self._at(done))
+
+    async def RecordAmendment(
+        self, request: api.RecordAmendmentRequest, context: ServicerContext[Any, Any]
+    ) -> api.RecordAmendmentResponse:
+        done, amendment = await self._write(request, answers.amendment)
+        return api.RecordAmendmentResponse(amendment=amendment, **self._at(done))
+
+    async def CarryOverKeyResult(
+        self, request: api.CarryOverKeyResultRequest, context: ServicerContext[Any, Any]
+    ) -> api.CarryOverKeyResultResponse:
+        done, key_result = await self._write(request, answers.key_result)
+        return api.CarryOverKeyResultResponse(key_result=key_result, **self._at(done))
+
+    async def RecordReview(
+        self, request: api.RecordReviewRequest, context: ServicerContext[Any, Any]
+    ) -> api.RecordReviewResponse:
+        done, review = await self._write(request, answers.review)
+        return api.RecordReviewResponse(review=review, **self._at(done))
+
+    async def RecordLesson(
+        self, request: api.RecordLessonRequest, context: ServicerContext[Any, Any]
+    ) -> api.RecordLessonResponse:
+        done, lesson = await self._write(request, answers.lesson)
+        return api.RecordLessonResponse(lesson=lesson, **self._at(done))
 
     async def _write(
         self, request: Message, answer: Callable[[History], Resource]

@@ -10,14 +10,14 @@ from ledger.alignment import STREAM as ALIGNMENT
 from ledger.alignment import Alignments
 from ledger.cycles import Cycle
 from ledger.event import NewEvent, Record
-from ledger.fold import State, applied
+from ledger.fold import Noted, State, applied
 from ledger.key_results import KeyResult
 from ledger.objectives import KEY_RESULTS, Objective, stream_of
 from ledger.refusals import Exists, NotFound
 from ledger.teams import Team
 from okr.v1.event_record_pb2 import EventMetadata
 
-Kind = TypeVar("Kind", Cycle, Team, Objective, Alignments, Adjustment)
+Kind = TypeVar("Kind", Cycle, Team, Objective, Alignments, Adjustment, Noted)
 
 
 class World(Protocol):
@@ -128,6 +128,14 @@ class View:
     def alignments(self) -> Alignments:
         """The alignment graph."""
         return self._typed(ALIGNMENT, Alignments)
+
+    def review(self, name: str) -> Noted:
+        """A review.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        return self._typed(name, Noted)
 
     def vacant(self, name: str) -> None:
         """Refuses a name that is taken.

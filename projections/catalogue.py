@@ -132,7 +132,10 @@ def key_result_at(connection: Connection, name: str, known: Known) -> resources.
     if name not in made.facts.key_results:
         raise NotFound(name)
     share = made.standings.objective(stream_of(name)).shares[name]
-    return answers.key_result_score(made.standings.key_result(name), share, made.describe)
+    line = answers.key_result_score(made.standings.key_result(name), share, made.describe)
+    later = plan.members_of(connection, plan.continuations_of(name), known.position)
+    line.key_result.continued_by.extend(entry.member for entry in later)
+    return line
 
 
 def list_check_ins(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from projections import adjustments, alignments, check_ins, plan, revisions
+from projections import adjustments, alignments, check_ins, chronicle, plan, revisions
 from projections.read_model import ReadModel
 
 READ_MODELS: Final[tuple[ReadModel, ...]] = (
@@ -13,4 +13,5 @@ READ_MODELS: Final[tuple[ReadModel, ...]] = (
     check_ins.MODEL,
     alignments.MODEL,
     adjustments.MODEL,
+    chronicle.MODEL,
 )

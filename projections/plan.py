@@ -44,6 +44,11 @@ def owned_by(owner: str) -> str:
     return f"owners/{owner}"
 
 
+def continuations_of(key_result: str) -> str:
+    """The collection of the key results of later cycles that continue a key result."""
+    return f"{key_result}/continuations"
+
+
 def adjustments_of(cycle: str) -> str:
     """The collection of a cycle's adjustments, proposed ones included."""
     return f"{cycle}/adjustments"
@@ -105,9 +110,11 @@ def _moved_objective(event: Event) -> list[Membership]:
 def _key_result(event: Event) -> list[Membership]:
     fact, position = event.fact, event.record.position
     assert isinstance(fact, facts.KeyResultAdded | facts.KeyResultCarriedOver)
-    collection = fact.key_result.rpartition("/")[0]
+    collections = [fact.key_result.rpartition("/")[0]]
+    if isinstance(fact, facts.KeyResultCarriedOver):
+        collections.append(continuations_of(fact.continued_from))
     return [
-        Membership(collection, position, fact.key_result),
+        *(Membership(collection, position, fact.key_result) for collection in collections),
         *_owned(position, fact.definition, fact.key_result),
     ]
 

@@ -20,7 +20,7 @@ Answer = TypeVar("Answer")
 Item = TypeVar("Item")
 
 LONGEST_WAIT_SECONDS: Final = 30.0
-"""How long a read without a deadline waits to be fresh enough."""
+"""How long a read without a deadline, or outside a call, waits to be fresh enough."""
 
 
 class Served(TypedDict):
@@ -55,7 +55,7 @@ class Reader:
             ProjectionStopped, DeadlinePassed: the tables are not fresh enough.
         """
         at, _ = await self._instant(request)
-        return await self._ask(answer, at), self._served(at)
+        return await self.at(answer, at), self._served(at)
 
     async def page(
         self, request: Any, answer: Callable[[Connection, Known, Slice], Listed[Item]]
@@ -63,7 +63,7 @@ class Reader:
         """The same of one page of a list; later pages know what the first one knew."""
         at, page = await self._instant(request)
         part = Slice(page.after if page else (), size(request.page_size))
-        listed = await self._ask(lambda c, k: answer(c, k, part), at)
+        listed = await self.at(lambda c, k: answer(c, k, part), at)
         token = ""
         if listed.next is not None:
             token = self.tokens.page_token(request, Page(at.position, at.us, at.day, listed.next))
@@ -74,18 +74,21 @@ class Reader:
         wanted, page = requested(request, head, self.tokens)
         await self.views.wait_for(wanted, _patience())
         served = self.views.progress.position
-        at = await asyncio.to_thread(known, request, page, served, self.log, self.now)
-        # A time may be known up to a later position than the request's tokens asked for.
-        await self.views.wait_for(at.position, _patience())
-        return at, page
+        return await asyncio.to_thread(known, request, page, served, self.log, self.now), page
 
-    async def _ask(self, answer: Callable[[Connection, Known], Answer], at: Known) -> Answer:
+    async def at(self, answer: Callable[[Connection, Known], Answer], at: Known) -> Answer:
+        """Answers from what was known at an instant.
+
+        Raises:
+            Refusal: the answer's own.
+            ProjectionStopped, DeadlinePassed: the tables have not come to that instant.
+        """
         while True:
+            # They may have been thrown away since they were waited for, to be built again.
+            await self.views.wait_for(at.position, _patience())
             found = await asyncio.to_thread(self._answer, answer, at)
             if found is not None:
                 return found[0]
-            # The tables were thrown away since they were waited for; they are being built again.
-            await self.views.wait_for(at.position, _patience())
 
     def _answer(
         self, answer: Callable[[Connection, Known], Answer], at: Known
@@ -101,4 +104,5 @@ class Reader:
 
 
 def _patience() -> float:
-    return CALL.get().seconds_left(LONGEST_WAIT_SECONDS)
+    call = CALL.get(None)
+    return call.seconds_left(LONGEST_WAIT_SECONDS) if call else LONGEST_WAIT_SECONDS

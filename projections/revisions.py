@@ -23,6 +23,7 @@ from sqlalchemy import (
     select,
 )
 
+from ledger.cycles import outline
 from okr.v1 import events_pb2 as facts
 from projections.event import metadata_of, revision_of
 from projections.read_model import ReadModel
@@ -106,8 +107,6 @@ SUBJECTS: Final[dict[str, tuple[type[Message], ...]]] = {
         facts.CycleClosing,
         facts.CycleSealed,
         facts.CycleReopened,
-        facts.LessonRecorded,
-        facts.AmendmentRecorded,
     ),
     "team": (facts.TeamRegistered, facts.TeamRevised, facts.TeamRetired),
     "person": (facts.PersonRegistered, facts.PersonErased),
@@ -125,7 +124,6 @@ SUBJECTS: Final[dict[str, tuple[type[Message], ...]]] = {
         facts.KeyResultRestored,
         facts.KeyResultCarriedOver,
     ),
-    "review": (facts.ReviewHeld,),
 }
 """The events of each kind of subject, by the field that names the subject."""
 
@@ -145,11 +143,18 @@ def _about(field: str) -> Fold:
                 record.recorded_us,
                 event.metadata.adjustment,
                 record.metadata,
-                record.payload,
+                _payload(event),
             )
         ]
 
     return fold
+
+
+def _payload(event: Event) -> bytes:
+    """The stored fact; of a seal its outline, since every read of its cycle has it."""
+    if isinstance(event.fact, facts.CycleSealed):
+        return outline(event.fact).SerializeToString()
+    return event.record.payload
 
 
 MODEL: Final = ReadModel(

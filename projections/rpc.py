@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from grpc.aio import ServicerContext
-from sqlalchemy import Connection
 
 from ledger.event import Record
 from ledger.refusals import NotFound
@@ -14,15 +13,13 @@ from okr.v1 import audit_service_pb2 as audit_api
 from okr.v1 import score_service_pb2 as score_api
 from okr.v1.audit_service_pb2_grpc import AuditServiceServicer
 from okr.v1.event_record_pb2 import Event
-from okr.v1.resources_pb2 import Scorecard
 from okr.v1.score_service_pb2_grpc import ScoreServiceServicer
-from projections import audit, catalogue, deviations, dues
+from projections import audit, catalogue, cycle_end, deviations, dues
 from projections import revision_history as history
 from projections.as_of import Known
 from projections.explain import explain
 from projections.paging import Listed, Slice, cut
 from projections.reading import Reader
-from projections.scorecard import scorecard, tree
 
 PAGE_BYTES: Final = 3 * 1024 * 1024
 """Stored bytes after which a page of events ends, to stay below the 4 MiB of a message."""
@@ -106,7 +103,9 @@ class ScoreRpc(ScoreServiceServicer):
     async def GetScorecard(
         self, request: score_api.GetScorecardRequest, context: ServicerContext[Any, Any]
     ) -> score_api.GetScorecardResponse:
-        scorecard, at = await self._reader.one(request, lambda c, k: _scorecard(c, request, k))
+        scorecard, at = await self._reader.one(
+            request, lambda c, k: cycle_end.scorecard_at(c, request.cycle, request.team, k)
+        )
         return score_api.GetScorecardResponse(scorecard=scorecard, **at)
 
     async def ListDueCheckIns(
@@ -130,6 +129,73 @@ class ScoreRpc(ScoreServiceServicer):
     ) -> score_api.ExplainScoreResponse:
         explanation, at = await self._reader.one(request, lambda c, k: explain(c, request, k))
         return score_api.ExplainScoreResponse(explanation=explanation, **at)
+
+    async def GetSeal(
+        self, request: score_api.GetSealRequest, context: ServicerContext[Any, Any]
+    ) -> score_api.GetSealResponse:
+        seal, at = await self._reader.one(request, lambda c, k: cycle_end.seal(c, request.name, k))
+        return score_api.GetSealResponse(seal=seal, **at)
+
+    async def ListSeals(
+        self, request: score_api.ListSealsRequest, context: ServicerContext[Any, Any]
+    ) -> score_api.ListSealsResponse:
+        seals, at = await self._reader.page(
+            request, lambda c, k, part: cycle_end.list_seals(c, request.cycle, k, part)
+        )
+        return score_api.ListSealsResponse(seals=seals.items, **at)
+
+    async def GetAmendment(
+        self, request: score_api.GetAmendmentRequest, context: ServicerContext[Any, Any]
+    ) -> score_api.GetAmendmentResponse:
+        amendment, at = await self._reader.one(
+            request, lambda c, k: cycle_end.amendment(c, request.name, k)
+        )
+        return score_api.GetAmendmentResponse(amendment=amendment, **at)
+
+    async def ListAmendments(
+        self, request: score_api.ListAmendmentsRequest, context: ServicerContext[Any, Any]
+    ) -> score_api.ListAmendmentsResponse:
+        amendments, at = await self._reader.page(
+            request,
+            lambda c, k, part: cycle_end.list_amendments(
+                c, request.cycle, request.subject, k, part
+            ),
+        )
+        return score_api.ListAmendmentsResponse(amendments=amendments.items, **at)
+
+    async def GetReview(
+        self, request: score_api.GetReviewRequest, context: ServicerContext[Any, Any]
+    ) -> score_api.GetReviewResponse:
+        review, at = await self._reader.one(
+            request, lambda c, k: cycle_end.review(c, request.name, k)
+        )
+        return score_api.GetReviewResponse(review=review, **at)
+
+    async def ListReviews(
+        self, request: score_api.ListReviewsRequest, context: ServicerContext[Any, Any]
+    ) -> score_api.ListReviewsResponse:
+        reviews, at = await self._reader.page(
+            request,
+            lambda c, k, part: cycle_end.list_reviews(c, request.cycle, request.team, k, part),
+        )
+        return score_api.ListReviewsResponse(reviews=reviews.items, **at)
+
+    async def GetLesson(
+        self, request: score_api.GetLessonRequest, context: ServicerContext[Any, Any]
+    ) -> score_api.GetLessonResponse:
+        lesson, at = await self._reader.one(
+            request, lambda c, k: cycle_end.lesson(c, request.name, k)
+        )
+        return score_api.GetLessonResponse(lesson=lesson, **at)
+
+    async def ListLessons(
+        self, request: score_api.ListLessonsRequest, context: ServicerContext[Any, Any]
+    ) -> score_api.ListLessonsResponse:
+        lessons, at = await self._reader.page(
+            request,
+            lambda c, k, part: cycle_end.list_lessons(c, request.cycle, request.subject, k, part),
+        )
+        return score_api.ListLessonsResponse(lessons=lessons.items, **at)
 
 
 class AuditRpc(AuditServiceServicer):
@@ -258,13 +324,6 @@ class AuditRpc(AuditServiceServicer):
     def _shown(self, record: Record) -> Event:
         identity = self._reader.log.identity()
         return audit.event(record, identity.log_id, identity.epoch)
-
-
-def _scorecard(
-    connection: Connection, request: score_api.GetScorecardRequest, known: Known
-) -> Scorecard:
-    cycle, day = catalogue.cycle_at(connection, request.cycle, known)
-    return scorecard(tree(connection, cycle, request.team, known.position, day))
 
 
 def _fitting(records: Sequence[Record]) -> Sequence[Record]:

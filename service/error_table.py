@@ -100,6 +100,9 @@ DOMAIN_ROWS: Final[Mapping[type[Exception], Row]] = {
     domain.ProposalOutdated: Row(
         _REFUSED, reason.ERROR_REASON_PROPOSAL_OUTDATED, ("resource", "changed", "positions")
     ),
+    domain.CarryOverNotLater: Row(
+        _REFUSED, reason.ERROR_REASON_CARRY_OVER_NOT_LATER, ("resource", "parent")
+    ),
 }
 
 CALL_ROWS: Final[Mapping[type[Exception], Row]] = {

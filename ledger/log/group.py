@@ -178,6 +178,7 @@ class GroupCommit:
             on_behalf_of=command.on_behalf_of,
             request_id=command.request_id,
             new_id=id_maker(self._log_id, command.principal, job.source),
+            head=position,
         )
         decision = self._decide(world, command.request, context)
         if not decision.events:

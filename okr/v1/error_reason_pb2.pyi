@@ -132,6 +132,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """ABORTED: other writers changed what the decision read, each time it was taken. The same
     request may be sent again.
     """
+    ERROR_REASON_CARRY_OVER_NOT_LATER: _ErrorReason.ValueType  # 40
+    """FAILED_PRECONDITION: a key result is carried over into a cycle that begins later.
+    Metadata: `resource`, `parent`.
+    """
     ERROR_REASON_ADJUSTMENT_STATE: _ErrorReason.ValueType  # 45
     """FAILED_PRECONDITION: the adjustment was applied or rejected already.
     Metadata: `resource`, `state` ("APPLIED" or "REJECTED").
@@ -260,6 +264,10 @@ ERROR_REASON_REQUEST_TOO_LARGE: ErrorReason.ValueType  # 37
 ERROR_REASON_CONTENDED: ErrorReason.ValueType  # 38
 """ABORTED: other writers changed what the decision read, each time it was taken. The same
 request may be sent again.
+"""
+ERROR_REASON_CARRY_OVER_NOT_LATER: ErrorReason.ValueType  # 40
+"""FAILED_PRECONDITION: a key result is carried over into a cycle that begins later.
+Metadata: `resource`, `parent`.
 """
 ERROR_REASON_ADJUSTMENT_STATE: ErrorReason.ValueType  # 45
 """FAILED_PRECONDITION: the adjustment was applied or rejected already.

@@ -123,7 +123,9 @@ Global___PlanCommitted: _TypeAlias = PlanCommitted  # noqa: Y015
 
 @_typing.final
 class CycleClosing(_message.Message):
-    """Closing began: from this position the cycle takes no further facts. Stream: the cycle."""
+    """Closing began: from this position the cycle takes no further facts. Stream: the cycle.
+    The effective date is the day whose scores are final.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -145,76 +147,84 @@ Global___CycleClosing: _TypeAlias = CycleClosing  # noqa: Y015
 
 @_typing.final
 class CycleSealed(_message.Message):
-    """The cycle was closed with its final scores. Stream: the cycle."""
+    """The cycle was closed with its final scores, those known at the closing's position of the
+    closing's effective date. Who closed it, when it holds and why are the closing's own.
+    Stream: the cycle.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    @_typing.final
-    class FinalScore(_message.Message):
-        """A final score."""
-
-        DESCRIPTOR: _descriptor.Descriptor
-
-        NAME_FIELD_NUMBER: _builtins.int
-        SCORE_FIELD_NUMBER: _builtins.int
-        name: _builtins.str
-        """"teams/{team}" or "objectives/{objective}"."""
-        score: _builtins.str
-        """The score, absent where there is none."""
-        def __init__(
-            self,
-            *,
-            name: _builtins.str = ...,
-            score: _builtins.str | None = ...,
-        ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "score", b"score"]  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "name", b"name", "score", b"score"]  # noqa: Y015
-        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
-        _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
-        def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
-
     CYCLE_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
     CLOSING_POSITION_FIELD_NUMBER: _builtins.int
     SCORE_FIELD_NUMBER: _builtins.int
+    ORIGINAL_SCORE_FIELD_NUMBER: _builtins.int
+    AS_JUDGED_SCORE_FIELD_NUMBER: _builtins.int
     TEAM_SCORES_FIELD_NUMBER: _builtins.int
     OBJECTIVE_SCORES_FIELD_NUMBER: _builtins.int
+    KEY_RESULT_COUNT_FIELD_NUMBER: _builtins.int
     KEY_RESULT_DIGEST_FIELD_NUMBER: _builtins.int
     cycle: _builtins.str
     """"cycles/{cycle}"."""
+    number: _builtins.int
+    """Number of the seal within the cycle: 1, 2, 3 …"""
     closing_position: _builtins.int
     """Position of the `CycleClosing` that the scores were computed at."""
     score: _builtins.str
     """The cycle's score, absent where there is none."""
+    original_score: _builtins.str
+    """The cycle's score against the original plan, absent where there is none."""
+    as_judged_score: _builtins.str
+    """The cycle's score as judged, absent where there is none."""
+    key_result_count: _builtins.int
+    """How many key results the digest is over."""
     key_result_digest: _builtins.bytes
-    """SHA-256 of the key results' scores: for each key result in ascending order of name, the
-    name, a tab, the score's text (empty where there is none) and a line feed, in UTF-8.
+    """SHA-256 of the key results' scores, 32 bytes: the digest of one byte string, made of a line
+    for each key result of the cycle as known at `closing_position` and in force on the sealed
+    day, dropped ones and those of abandoned objectives included. The lines stand in ascending
+    order of the names' bytes. A line is, in UTF-8, the key result's name, a tab (0x09), its
+    current score, a tab, its original score, a tab, its score as judged, and a line feed (0x0A),
+    each score as its text and as nothing where there is none. Without key results it is the
+    digest of no bytes. GetScorecard as of the closing position and the sealed day gives just
+    these names and texts.
     """
     @_builtins.property
-    def team_scores(self) -> _containers.RepeatedCompositeFieldContainer[Global___CycleSealed.FinalScore]:
-        """Scores of the teams, by name."""
+    def team_scores(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.FinalScore]:
+        """Scores of the teams that have objectives in the cycle or below, in ascending order of name."""
 
     @_builtins.property
-    def objective_scores(self) -> _containers.RepeatedCompositeFieldContainer[Global___CycleSealed.FinalScore]:
-        """Scores of the objectives, by name."""
+    def objective_scores(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.FinalScore]:
+        """Scores of the objectives, abandoned ones included, in ascending order of name."""
 
     def __init__(
         self,
         *,
         cycle: _builtins.str = ...,
+        number: _builtins.int = ...,
         closing_position: _builtins.int = ...,
         score: _builtins.str | None = ...,
-        team_scores: _abc.Iterable[Global___CycleSealed.FinalScore] | None = ...,
-        objective_scores: _abc.Iterable[Global___CycleSealed.FinalScore] | None = ...,
+        original_score: _builtins.str | None = ...,
+        as_judged_score: _builtins.str | None = ...,
+        team_scores: _abc.Iterable[_values_pb2.FinalScore] | None = ...,
+        objective_scores: _abc.Iterable[_values_pb2.FinalScore] | None = ...,
+        key_result_count: _builtins.int = ...,
         key_result_digest: _builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "score", b"score"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_as_judged_score", b"_as_judged_score", "_original_score", b"_original_score", "_score", b"_score", "as_judged_score", b"as_judged_score", "original_score", b"original_score", "score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "closing_position", b"closing_position", "cycle", b"cycle", "key_result_digest", b"key_result_digest", "objective_scores", b"objective_scores", "score", b"score", "team_scores", b"team_scores"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_as_judged_score", b"_as_judged_score", "_original_score", b"_original_score", "_score", b"_score", "as_judged_score", b"as_judged_score", "closing_position", b"closing_position", "cycle", b"cycle", "key_result_count", b"key_result_count", "key_result_digest", b"key_result_digest", "number", b"number", "objective_scores", b"objective_scores", "original_score", b"original_score", "score", b"score", "team_scores", b"team_scores"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__as_judged_score: _TypeAlias = _typing.Literal["as_judged_score"]  # noqa: Y015
+    _WhichOneofArgType__as_judged_score: _TypeAlias = _typing.Literal["_as_judged_score", b"_as_judged_score"]  # noqa: Y015
+    _WhichOneofReturnType__original_score: _TypeAlias = _typing.Literal["original_score"]  # noqa: Y015
+    _WhichOneofArgType__original_score: _TypeAlias = _typing.Literal["_original_score", b"_original_score"]  # noqa: Y015
     _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
     _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__as_judged_score) -> _WhichOneofReturnType__as_judged_score | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__original_score) -> _WhichOneofReturnType__original_score | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
 
 Global___CycleSealed: _TypeAlias = CycleSealed  # noqa: Y015
@@ -226,16 +236,20 @@ class CycleReopened(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CYCLE_FIELD_NUMBER: _builtins.int
+    SEAL_FIELD_NUMBER: _builtins.int
     cycle: _builtins.str
     """"cycles/{cycle}"."""
+    seal: _builtins.int
+    """Number of the seal that was opened; it stays readable."""
     def __init__(
         self,
         *,
         cycle: _builtins.str = ...,
+        seal: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cycle", b"cycle"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cycle", b"cycle", "seal", b"seal"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -986,6 +1000,7 @@ class AdjustmentProposed(_message.Message):
         ALIGNED_FIELD_NUMBER: _builtins.int
         UNALIGNED_FIELD_NUMBER: _builtins.int
         CYCLE_REVISED_FIELD_NUMBER: _builtins.int
+        KEY_RESULT_CARRIED_OVER_FIELD_NUMBER: _builtins.int
         @_builtins.property
         def key_result_revised(self) -> Global___KeyResultRevised:
             """A key result would be revised."""
@@ -1026,6 +1041,10 @@ class AdjustmentProposed(_message.Message):
         def cycle_revised(self) -> Global___CycleRevised:
             """The cycle would be revised."""
 
+        @_builtins.property
+        def key_result_carried_over(self) -> Global___KeyResultCarriedOver:
+            """A key result of an earlier cycle would be continued."""
+
         def __init__(
             self,
             *,
@@ -1039,12 +1058,13 @@ class AdjustmentProposed(_message.Message):
             aligned: Global___Aligned | None = ...,
             unaligned: Global___Unaligned | None = ...,
             cycle_revised: Global___CycleRevised | None = ...,
+            key_result_carried_over: Global___KeyResultCarriedOver | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["aligned", b"aligned", "cycle_revised", b"cycle_revised", "event", b"event", "key_result_added", b"key_result_added", "key_result_dropped", b"key_result_dropped", "key_result_restored", b"key_result_restored", "key_result_revised", b"key_result_revised", "objective_abandoned", b"objective_abandoned", "objective_created", b"objective_created", "objective_revised", b"objective_revised", "unaligned", b"unaligned"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["aligned", b"aligned", "cycle_revised", b"cycle_revised", "event", b"event", "key_result_added", b"key_result_added", "key_result_carried_over", b"key_result_carried_over", "key_result_dropped", b"key_result_dropped", "key_result_restored", b"key_result_restored", "key_result_revised", b"key_result_revised", "objective_abandoned", b"objective_abandoned", "objective_created", b"objective_created", "objective_revised", b"objective_revised", "unaligned", b"unaligned"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["aligned", b"aligned", "cycle_revised", b"cycle_revised", "event", b"event", "key_result_added", b"key_result_added", "key_result_dropped", b"key_result_dropped", "key_result_restored", b"key_result_restored", "key_result_revised", b"key_result_revised", "objective_abandoned", b"objective_abandoned", "objective_created", b"objective_created", "objective_revised", b"objective_revised", "unaligned", b"unaligned"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["aligned", b"aligned", "cycle_revised", b"cycle_revised", "event", b"event", "key_result_added", b"key_result_added", "key_result_carried_over", b"key_result_carried_over", "key_result_dropped", b"key_result_dropped", "key_result_restored", b"key_result_restored", "key_result_revised", b"key_result_revised", "objective_abandoned", b"objective_abandoned", "objective_created", b"objective_created", "objective_revised", b"objective_revised", "unaligned", b"unaligned"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["key_result_revised", "key_result_added", "key_result_dropped", "key_result_restored", "objective_revised", "objective_created", "objective_abandoned", "aligned", "unaligned", "cycle_revised"]  # noqa: Y015
+        _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["key_result_revised", "key_result_added", "key_result_dropped", "key_result_restored", "objective_revised", "objective_created", "objective_abandoned", "aligned", "unaligned", "cycle_revised", "key_result_carried_over"]  # noqa: Y015
         _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
         def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -1186,20 +1206,26 @@ Global___StrategyAdjusted: _TypeAlias = StrategyAdjusted  # noqa: Y015
 
 @_typing.final
 class ReviewHeld(_message.Message):
-    """A review was held. Stream: the review."""
+    """A review was held; the effective date is its day. Stream: the review."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     REVIEW_FIELD_NUMBER: _builtins.int
     CYCLE_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    TEAM_FIELD_NUMBER: _builtins.int
     PARTICIPANTS_FIELD_NUMBER: _builtins.int
     SEEN_POSITION_FIELD_NUMBER: _builtins.int
     ADJUSTMENTS_FIELD_NUMBER: _builtins.int
-    SUMMARY_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
     review: _builtins.str
     """"reviews/{review}"."""
     cycle: _builtins.str
     """"cycles/{cycle}"."""
+    kind: _values_pb2.ReviewKind.ValueType
+    """How often such a meeting is held."""
+    team: _builtins.str
+    """The team that held it: "teams/{team}"; empty for the whole cycle's."""
     seen_position: _builtins.int
     """The ledger position that the meeting saw."""
     @_builtins.property
@@ -1208,25 +1234,27 @@ class ReviewHeld(_message.Message):
 
     @_builtins.property
     def adjustments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The adjustments that it decided."""
+        """The adjustments that it decided: "adjustments/{adjustment}"."""
 
     @_builtins.property
-    def summary(self) -> _values_pb2.PersonalText:
-        """What was said."""
+    def notes(self) -> _values_pb2.PersonalText:
+        """What was said; absent if nothing was noted."""
 
     def __init__(
         self,
         *,
         review: _builtins.str = ...,
         cycle: _builtins.str = ...,
+        kind: _values_pb2.ReviewKind.ValueType = ...,
+        team: _builtins.str = ...,
         participants: _abc.Iterable[_values_pb2.PersonalText] | None = ...,
         seen_position: _builtins.int = ...,
         adjustments: _abc.Iterable[_builtins.str] | None = ...,
-        summary: _values_pb2.PersonalText | None = ...,
+        notes: _values_pb2.PersonalText | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["summary", b"summary"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["notes", b"notes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjustments", b"adjustments", "cycle", b"cycle", "participants", b"participants", "review", b"review", "seen_position", b"seen_position", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjustments", b"adjustments", "cycle", b"cycle", "kind", b"kind", "notes", b"notes", "participants", b"participants", "review", b"review", "seen_position", b"seen_position", "team", b"team"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1234,17 +1262,22 @@ Global___ReviewHeld: _TypeAlias = ReviewHeld  # noqa: Y015
 
 @_typing.final
 class LessonRecorded(_message.Message):
-    """A lesson was learnt from a cycle. Stream: the cycle."""
+    """A lesson was learnt from a cycle; its category, and the review that it was learnt in, are in the
+    metadata. Stream: the cycle.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CYCLE_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
     SUBJECT_FIELD_NUMBER: _builtins.int
     LESSON_FIELD_NUMBER: _builtins.int
     cycle: _builtins.str
     """"cycles/{cycle}"."""
+    number: _builtins.int
+    """Number within the cycle: 1, 2, 3 …"""
     subject: _builtins.str
-    """What it is about: an objective, a key result or an adjustment; empty for the cycle."""
+    """What it is about: an objective or a key result; empty for the cycle."""
     @_builtins.property
     def lesson(self) -> _values_pb2.PersonalText:
         """The lesson."""
@@ -1253,12 +1286,13 @@ class LessonRecorded(_message.Message):
         self,
         *,
         cycle: _builtins.str = ...,
+        number: _builtins.int = ...,
         subject: _builtins.str = ...,
         lesson: _values_pb2.PersonalText | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["lesson", b"lesson"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cycle", b"cycle", "lesson", b"lesson", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cycle", b"cycle", "lesson", b"lesson", "number", b"number", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1271,13 +1305,22 @@ class AmendmentRecorded(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CYCLE_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    SEAL_FIELD_NUMBER: _builtins.int
     SUBJECT_FIELD_NUMBER: _builtins.int
+    AMENDED_VALUE_FIELD_NUMBER: _builtins.int
     AMENDED_SCORE_FIELD_NUMBER: _builtins.int
     STATEMENT_FIELD_NUMBER: _builtins.int
     cycle: _builtins.str
     """"cycles/{cycle}"."""
+    number: _builtins.int
+    """Number within the cycle: 1, 2, 3 …"""
+    seal: _builtins.int
+    """Number of the seal that it stands beside."""
     subject: _builtins.str
-    """What it is about: an objective or a key result; empty for the cycle."""
+    """What it is about: a team, an objective or a key result; empty for the cycle."""
+    amended_value: _builtins.str
+    """The value that the key result should have had, a decimal, if it is about a key result's value."""
     amended_score: _builtins.str
     """The score that should have been sealed, if it is about a score."""
     @_builtins.property
@@ -1288,16 +1331,24 @@ class AmendmentRecorded(_message.Message):
         self,
         *,
         cycle: _builtins.str = ...,
+        number: _builtins.int = ...,
+        seal: _builtins.int = ...,
         subject: _builtins.str = ...,
+        amended_value: _builtins.str | None = ...,
         amended_score: _builtins.str | None = ...,
         statement: _values_pb2.PersonalText | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_amended_score", b"_amended_score", "amended_score", b"amended_score", "statement", b"statement"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_amended_score", b"_amended_score", "_amended_value", b"_amended_value", "amended_score", b"amended_score", "amended_value", b"amended_value", "statement", b"statement"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_amended_score", b"_amended_score", "amended_score", b"amended_score", "cycle", b"cycle", "statement", b"statement", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_amended_score", b"_amended_score", "_amended_value", b"_amended_value", "amended_score", b"amended_score", "amended_value", b"amended_value", "cycle", b"cycle", "number", b"number", "seal", b"seal", "statement", b"statement", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__amended_score: _TypeAlias = _typing.Literal["amended_score"]  # noqa: Y015
     _WhichOneofArgType__amended_score: _TypeAlias = _typing.Literal["_amended_score", b"_amended_score"]  # noqa: Y015
+    _WhichOneofReturnType__amended_value: _TypeAlias = _typing.Literal["amended_value"]  # noqa: Y015
+    _WhichOneofArgType__amended_value: _TypeAlias = _typing.Literal["_amended_value", b"_amended_value"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__amended_score) -> _WhichOneofReturnType__amended_score | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__amended_value) -> _WhichOneofReturnType__amended_value | None: ...
 
 Global___AmendmentRecorded: _TypeAlias = AmendmentRecorded  # noqa: Y015

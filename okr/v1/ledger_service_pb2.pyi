@@ -77,6 +77,7 @@ class StrategyChange(_message.Message):
     ALIGN_FIELD_NUMBER: _builtins.int
     UNALIGN_FIELD_NUMBER: _builtins.int
     UPDATE_CYCLE_FIELD_NUMBER: _builtins.int
+    CARRY_OVER_KEY_RESULT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def revise_key_result(self) -> Global___ReviseKeyResultRequest:
         """Revise a key result."""
@@ -117,6 +118,10 @@ class StrategyChange(_message.Message):
     def update_cycle(self) -> Global___UpdateCycleRequest:
         """Change the cycle's own definition, for example whether adjustments need approval."""
 
+    @_builtins.property
+    def carry_over_key_result(self) -> Global___CarryOverKeyResultRequest:
+        """Continue a key result of an earlier cycle."""
+
     def __init__(
         self,
         *,
@@ -130,12 +135,13 @@ class StrategyChange(_message.Message):
         align: Global___AlignRequest | None = ...,
         unalign: Global___UnalignRequest | None = ...,
         update_cycle: Global___UpdateCycleRequest | None = ...,
+        carry_over_key_result: Global___CarryOverKeyResultRequest | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["abandon_objective", b"abandon_objective", "add_key_result", b"add_key_result", "align", b"align", "change", b"change", "create_objective", b"create_objective", "drop_key_result", b"drop_key_result", "restore_key_result", b"restore_key_result", "revise_key_result", b"revise_key_result", "unalign", b"unalign", "update_cycle", b"update_cycle", "update_objective", b"update_objective"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["abandon_objective", b"abandon_objective", "add_key_result", b"add_key_result", "align", b"align", "carry_over_key_result", b"carry_over_key_result", "change", b"change", "create_objective", b"create_objective", "drop_key_result", b"drop_key_result", "restore_key_result", b"restore_key_result", "revise_key_result", b"revise_key_result", "unalign", b"unalign", "update_cycle", b"update_cycle", "update_objective", b"update_objective"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["abandon_objective", b"abandon_objective", "add_key_result", b"add_key_result", "align", b"align", "change", b"change", "create_objective", b"create_objective", "drop_key_result", b"drop_key_result", "restore_key_result", b"restore_key_result", "revise_key_result", b"revise_key_result", "unalign", b"unalign", "update_cycle", b"update_cycle", "update_objective", b"update_objective"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abandon_objective", b"abandon_objective", "add_key_result", b"add_key_result", "align", b"align", "carry_over_key_result", b"carry_over_key_result", "change", b"change", "create_objective", b"create_objective", "drop_key_result", b"drop_key_result", "restore_key_result", b"restore_key_result", "revise_key_result", b"revise_key_result", "unalign", b"unalign", "update_cycle", b"update_cycle", "update_objective", b"update_objective"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["revise_key_result", "add_key_result", "drop_key_result", "restore_key_result", "update_objective", "create_objective", "abandon_objective", "align", "unalign", "update_cycle"]  # noqa: Y015
+    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["revise_key_result", "add_key_result", "drop_key_result", "restore_key_result", "update_objective", "create_objective", "abandon_objective", "align", "unalign", "update_cycle", "carry_over_key_result"]  # noqa: Y015
     _WhichOneofArgType_change: _TypeAlias = _typing.Literal["change", b"change"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_change) -> _WhichOneofReturnType_change | None: ...
 
@@ -2444,3 +2450,594 @@ class RejectAdjustmentResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RejectAdjustmentResponse: _TypeAlias = RejectAdjustmentResponse  # noqa: Y015
+
+@_typing.final
+class CloseCycleRequest(_message.Message):
+    """Request of CloseCycle."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_DATE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    SOURCE_TIME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"cycles/{cycle}"."""
+    request_id: _builtins.str
+    """Id of this request, a UUID. The same id with the same content is applied once and always
+    gets the same answer; the key is kept for ever. Without one a retry may apply twice.
+    """
+    etag: _builtins.str
+    """The resource's `etag` as the caller last read it; ABORTED if it has changed since. Empty: not
+    checked.
+    """
+    reason: _builtins.str
+    """Why. Required where the sealed day lies before the cycle's last day; 1 to 4 000 code points."""
+    validate_only: _builtins.bool
+    """Check everything and answer as if it had been done, but write nothing."""
+    @_builtins.property
+    def effective_date(self) -> _date_pb2.Date:
+        """The day whose scores are sealed, in the cycle's time zone: from the plan's day to the last day
+        that takes check-ins, and not in the future. Defaults to today, at most that last day.
+        """
+
+    @_builtins.property
+    def source_time(self) -> _timestamp_pb2.Timestamp:
+        """When the system that this is imported from recorded it; not in the future."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        effective_date: _date_pb2.Date | None = ...,
+        reason: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+        source_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["effective_date", b"effective_date", "source_time", b"source_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["effective_date", b"effective_date", "etag", b"etag", "name", b"name", "reason", b"reason", "request_id", b"request_id", "source_time", b"source_time", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CloseCycleRequest: _TypeAlias = CloseCycleRequest  # noqa: Y015
+
+@_typing.final
+class CloseCycleResponse(_message.Message):
+    """Answer of CloseCycle."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CYCLE_FIELD_NUMBER: _builtins.int
+    SEAL_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position of the last event that the request made; of the ledger's head where it only
+    validated.
+    """
+    token: _builtins.str
+    """Token of that position: pass it as `at_least_as_fresh` to read this write."""
+    @_builtins.property
+    def cycle(self) -> _resources_pb2.Cycle:
+        """The cycle, sealed."""
+
+    @_builtins.property
+    def seal(self) -> _resources_pb2.Seal:
+        """The seal. Where it was only validated: the seal as it would be."""
+
+    def __init__(
+        self,
+        *,
+        cycle: _resources_pb2.Cycle | None = ...,
+        seal: _resources_pb2.Seal | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cycle", b"cycle", "seal", b"seal"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cycle", b"cycle", "position", b"position", "seal", b"seal", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CloseCycleResponse: _TypeAlias = CloseCycleResponse  # noqa: Y015
+
+@_typing.final
+class ReopenCycleRequest(_message.Message):
+    """Request of ReopenCycle."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    SOURCE_TIME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"cycles/{cycle}"."""
+    request_id: _builtins.str
+    """Id of this request, a UUID. The same id with the same content is applied once and always
+    gets the same answer; the key is kept for ever. Without one a retry may apply twice.
+    """
+    etag: _builtins.str
+    """The resource's `etag` as the caller last read it; ABORTED if it has changed since. Empty: not
+    checked.
+    """
+    reason: _builtins.str
+    """Why, 1 to 4 000 code points."""
+    validate_only: _builtins.bool
+    """Check everything and answer as if it had been done, but write nothing."""
+    @_builtins.property
+    def source_time(self) -> _timestamp_pb2.Timestamp:
+        """When the system that this is imported from recorded it; not in the future."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+        source_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["source_time", b"source_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "name", b"name", "reason", b"reason", "request_id", b"request_id", "source_time", b"source_time", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReopenCycleRequest: _TypeAlias = ReopenCycleRequest  # noqa: Y015
+
+@_typing.final
+class ReopenCycleResponse(_message.Message):
+    """Answer of ReopenCycle."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CYCLE_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position of the last event that the request made; of the ledger's head where it only
+    validated.
+    """
+    token: _builtins.str
+    """Token of that position: pass it as `at_least_as_fresh` to read this write."""
+    @_builtins.property
+    def cycle(self) -> _resources_pb2.Cycle:
+        """The cycle, active again."""
+
+    def __init__(
+        self,
+        *,
+        cycle: _resources_pb2.Cycle | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cycle", b"cycle"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cycle", b"cycle", "position", b"position", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReopenCycleResponse: _TypeAlias = ReopenCycleResponse  # noqa: Y015
+
+@_typing.final
+class RecordAmendmentRequest(_message.Message):
+    """Request of RecordAmendment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    STATEMENT_FIELD_NUMBER: _builtins.int
+    AMENDED_VALUE_FIELD_NUMBER: _builtins.int
+    AMENDED_SCORE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    SOURCE_TIME_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """The sealed cycle: "cycles/{cycle}"."""
+    subject: _builtins.str
+    """What it is about: a team, or an objective or key result of the cycle; empty for the cycle."""
+    statement: _builtins.str
+    """What was found, 1 to 4 000 code points."""
+    amended_value: _builtins.str
+    """The value that the key result should have had, a decimal. Only about a key result that is
+    measured by a number.
+    """
+    amended_score: _builtins.str
+    """The score that should have been sealed, a decimal within the policy's scale."""
+    request_id: _builtins.str
+    """Id of this request, a UUID. The same id with the same content is applied once and always
+    gets the same answer; the key is kept for ever. Without one a retry may apply twice.
+    """
+    validate_only: _builtins.bool
+    """Check everything and answer as if it had been done, but write nothing."""
+    @_builtins.property
+    def source_time(self) -> _timestamp_pb2.Timestamp:
+        """When the system that this is imported from recorded it; not in the future."""
+
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        subject: _builtins.str = ...,
+        statement: _builtins.str = ...,
+        amended_value: _builtins.str | None = ...,
+        amended_score: _builtins.str | None = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+        source_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_amended_score", b"_amended_score", "_amended_value", b"_amended_value", "amended_score", b"amended_score", "amended_value", b"amended_value", "source_time", b"source_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_amended_score", b"_amended_score", "_amended_value", b"_amended_value", "amended_score", b"amended_score", "amended_value", b"amended_value", "parent", b"parent", "request_id", b"request_id", "source_time", b"source_time", "statement", b"statement", "subject", b"subject", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__amended_score: _TypeAlias = _typing.Literal["amended_score"]  # noqa: Y015
+    _WhichOneofArgType__amended_score: _TypeAlias = _typing.Literal["_amended_score", b"_amended_score"]  # noqa: Y015
+    _WhichOneofReturnType__amended_value: _TypeAlias = _typing.Literal["amended_value"]  # noqa: Y015
+    _WhichOneofArgType__amended_value: _TypeAlias = _typing.Literal["_amended_value", b"_amended_value"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__amended_score) -> _WhichOneofReturnType__amended_score | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__amended_value) -> _WhichOneofReturnType__amended_value | None: ...
+
+Global___RecordAmendmentRequest: _TypeAlias = RecordAmendmentRequest  # noqa: Y015
+
+@_typing.final
+class RecordAmendmentResponse(_message.Message):
+    """Answer of RecordAmendment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AMENDMENT_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position of the last event that the request made; of the ledger's head where it only
+    validated.
+    """
+    token: _builtins.str
+    """Token of that position: pass it as `at_least_as_fresh` to read this write."""
+    @_builtins.property
+    def amendment(self) -> _resources_pb2.Amendment:
+        """The amendment."""
+
+    def __init__(
+        self,
+        *,
+        amendment: _resources_pb2.Amendment | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amendment", b"amendment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amendment", b"amendment", "position", b"position", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordAmendmentResponse: _TypeAlias = RecordAmendmentResponse  # noqa: Y015
+
+@_typing.final
+class CarryOverKeyResultRequest(_message.Message):
+    """Request of CarryOverKeyResult."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTINUED_FROM_FIELD_NUMBER: _builtins.int
+    PARENT_FIELD_NUMBER: _builtins.int
+    KEY_RESULT_ID_FIELD_NUMBER: _builtins.int
+    DEFINITION_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_DATE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    SOURCE_TIME_FIELD_NUMBER: _builtins.int
+    continued_from: _builtins.str
+    """The key result to continue: "objectives/{objective}/keyResults/{key_result}"."""
+    parent: _builtins.str
+    """The objective of a later cycle that continues it: "objectives/{objective}"."""
+    key_result_id: _builtins.str
+    """Id of the new key result: lower-case letters, digits and hyphens. Empty: that of the key
+    result that it continues.
+    """
+    request_id: _builtins.str
+    """Id of this request, a UUID. The same id with the same content is applied once and always
+    gets the same answer; the key is kept for ever. Without one a retry may apply twice.
+    """
+    reason: _builtins.str
+    """Why. Required after plan commitment; 1 to 4 000 code points."""
+    category: _values_pb2.Category.ValueType
+    """Why, as a category. Required after plan commitment."""
+    validate_only: _builtins.bool
+    """Check everything and answer as if it had been done, but write nothing."""
+    @_builtins.property
+    def definition(self) -> _values_pb2.KeyResultDefinition:
+        """What differs from the definition in force of the key result that it continues: the baseline,
+        which a key result measured by a number needs, and whatever else changes. A relative target
+        follows the new baseline, an absolute one stays unless another is given. The trajectory is not
+        carried over: it belongs to the earlier cycle's days.
+        """
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """The fields of `definition` to set; an empty mask means those that are filled. A field in the
+        mask that is not filled is cleared.
+        """
+
+    @_builtins.property
+    def effective_date(self) -> _date_pb2.Date:
+        """The day from which it holds, in the cycle's time zone. Defaults to the cycle's first day
+        before plan commitment and to today after it; an earlier day needs a reason.
+        """
+
+    @_builtins.property
+    def source_time(self) -> _timestamp_pb2.Timestamp:
+        """When the system that this is imported from recorded it; not in the future."""
+
+    def __init__(
+        self,
+        *,
+        continued_from: _builtins.str = ...,
+        parent: _builtins.str = ...,
+        key_result_id: _builtins.str = ...,
+        definition: _values_pb2.KeyResultDefinition | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        request_id: _builtins.str = ...,
+        effective_date: _date_pb2.Date | None = ...,
+        reason: _builtins.str = ...,
+        category: _values_pb2.Category.ValueType = ...,
+        validate_only: _builtins.bool = ...,
+        source_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["definition", b"definition", "effective_date", b"effective_date", "source_time", b"source_time", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "continued_from", b"continued_from", "definition", b"definition", "effective_date", b"effective_date", "key_result_id", b"key_result_id", "parent", b"parent", "reason", b"reason", "request_id", b"request_id", "source_time", b"source_time", "update_mask", b"update_mask", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CarryOverKeyResultRequest: _TypeAlias = CarryOverKeyResultRequest  # noqa: Y015
+
+@_typing.final
+class CarryOverKeyResultResponse(_message.Message):
+    """Answer of CarryOverKeyResult."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_RESULT_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position of the last event that the request made; of the ledger's head where it only
+    validated.
+    """
+    token: _builtins.str
+    """Token of that position: pass it as `at_least_as_fresh` to read this write."""
+    @_builtins.property
+    def key_result(self) -> _resources_pb2.KeyResult:
+        """The new key result."""
+
+    def __init__(
+        self,
+        *,
+        key_result: _resources_pb2.KeyResult | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["key_result", b"key_result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key_result", b"key_result", "position", b"position", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CarryOverKeyResultResponse: _TypeAlias = CarryOverKeyResultResponse  # noqa: Y015
+
+@_typing.final
+class RecordReviewRequest(_message.Message):
+    """Request of RecordReview."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVIEW_ID_FIELD_NUMBER: _builtins.int
+    CYCLE_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    TEAM_FIELD_NUMBER: _builtins.int
+    SEEN_POSITION_FIELD_NUMBER: _builtins.int
+    PARTICIPANTS_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
+    ADJUSTMENTS_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_DATE_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    SOURCE_TIME_FIELD_NUMBER: _builtins.int
+    review_id: _builtins.str
+    """Id of the new review: lower-case letters, digits and hyphens. Empty: the server makes one."""
+    cycle: _builtins.str
+    """The cycle that was looked at: "cycles/{cycle}"."""
+    kind: _values_pb2.ReviewKind.ValueType
+    """How often such a meeting is held."""
+    team: _builtins.str
+    """The team that held it: "teams/{team}"; empty for the whole cycle's."""
+    seen_position: _builtins.int
+    """The ledger position that the meeting saw. 0 means the ledger's head when it is recorded."""
+    notes: _builtins.str
+    """What was said, up to 4 000 code points."""
+    request_id: _builtins.str
+    """Id of this request, a UUID. The same id with the same content is applied once and always
+    gets the same answer; the key is kept for ever. Without one a retry may apply twice.
+    """
+    validate_only: _builtins.bool
+    """Check everything and answer as if it had been done, but write nothing."""
+    @_builtins.property
+    def participants(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who took part, each 1 to 200 code points: "people/{person}" or a name."""
+
+    @_builtins.property
+    def adjustments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The adjustments of the cycle that it decided: "adjustments/{adjustment}"."""
+
+    @_builtins.property
+    def effective_date(self) -> _date_pb2.Date:
+        """The day on which it was held, in the cycle's time zone: not before the cycle's first day and
+        not in the future. Defaults to today.
+        """
+
+    @_builtins.property
+    def source_time(self) -> _timestamp_pb2.Timestamp:
+        """When the system that this is imported from recorded it; not in the future."""
+
+    def __init__(
+        self,
+        *,
+        review_id: _builtins.str = ...,
+        cycle: _builtins.str = ...,
+        kind: _values_pb2.ReviewKind.ValueType = ...,
+        team: _builtins.str = ...,
+        seen_position: _builtins.int = ...,
+        participants: _abc.Iterable[_builtins.str] | None = ...,
+        notes: _builtins.str = ...,
+        adjustments: _abc.Iterable[_builtins.str] | None = ...,
+        request_id: _builtins.str = ...,
+        effective_date: _date_pb2.Date | None = ...,
+        validate_only: _builtins.bool = ...,
+        source_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["effective_date", b"effective_date", "source_time", b"source_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjustments", b"adjustments", "cycle", b"cycle", "effective_date", b"effective_date", "kind", b"kind", "notes", b"notes", "participants", b"participants", "request_id", b"request_id", "review_id", b"review_id", "seen_position", b"seen_position", "source_time", b"source_time", "team", b"team", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordReviewRequest: _TypeAlias = RecordReviewRequest  # noqa: Y015
+
+@_typing.final
+class RecordReviewResponse(_message.Message):
+    """Answer of RecordReview."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVIEW_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position of the last event that the request made; of the ledger's head where it only
+    validated.
+    """
+    token: _builtins.str
+    """Token of that position: pass it as `at_least_as_fresh` to read this write."""
+    @_builtins.property
+    def review(self) -> _resources_pb2.Review:
+        """The review."""
+
+    def __init__(
+        self,
+        *,
+        review: _resources_pb2.Review | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["review", b"review"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "review", b"review", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordReviewResponse: _TypeAlias = RecordReviewResponse  # noqa: Y015
+
+@_typing.final
+class RecordLessonRequest(_message.Message):
+    """Request of RecordLesson."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    LESSON_FIELD_NUMBER: _builtins.int
+    REVIEW_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    SOURCE_TIME_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """The cycle that it was learnt from: "cycles/{cycle}"."""
+    subject: _builtins.str
+    """What it is about: an objective or key result of the cycle; empty for the cycle."""
+    lesson: _builtins.str
+    """The lesson, 1 to 4 000 code points."""
+    review: _builtins.str
+    """The review of the cycle that it was learnt in: "reviews/{review}"; empty if in none."""
+    request_id: _builtins.str
+    """Id of this request, a UUID. The same id with the same content is applied once and always
+    gets the same answer; the key is kept for ever. Without one a retry may apply twice.
+    """
+    category: _values_pb2.Category.ValueType
+    """What it has to do with."""
+    validate_only: _builtins.bool
+    """Check everything and answer as if it had been done, but write nothing."""
+    @_builtins.property
+    def source_time(self) -> _timestamp_pb2.Timestamp:
+        """When the system that this is imported from recorded it; not in the future."""
+
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        subject: _builtins.str = ...,
+        lesson: _builtins.str = ...,
+        review: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        category: _values_pb2.Category.ValueType = ...,
+        validate_only: _builtins.bool = ...,
+        source_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["source_time", b"source_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "lesson", b"lesson", "parent", b"parent", "request_id", b"request_id", "review", b"review", "source_time", b"source_time", "subject", b"subject", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordLessonRequest: _TypeAlias = RecordLessonRequest  # noqa: Y015
+
+@_typing.final
+class RecordLessonResponse(_message.Message):
+    """Answer of RecordLesson."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LESSON_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position of the last event that the request made; of the ledger's head where it only
+    validated.
+    """
+    token: _builtins.str
+    """Token of that position: pass it as `at_least_as_fresh` to read this write."""
+    @_builtins.property
+    def lesson(self) -> _resources_pb2.Lesson:
+        """The lesson."""
+
+    def __init__(
+        self,
+        *,
+        lesson: _resources_pb2.Lesson | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lesson", b"lesson"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lesson", b"lesson", "position", b"position", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordLessonResponse: _TypeAlias = RecordLessonResponse  # noqa: Y015

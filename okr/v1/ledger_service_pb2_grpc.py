@@ -155,6 +155,36 @@ class LedgerServiceStub:
                 request_serializer=okr_dot_v1_dot_ledger__service__pb2.RejectAdjustmentRequest.SerializeToString,
                 response_deserializer=okr_dot_v1_dot_ledger__service__pb2.RejectAdjustmentResponse.FromString,
                 _registered_method=True)
+        self.CloseCycle = channel.unary_unary(
+                '/okr.v1.LedgerService/CloseCycle',
+                request_serializer=okr_dot_v1_dot_ledger__service__pb2.CloseCycleRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_ledger__service__pb2.CloseCycleResponse.FromString,
+                _registered_method=True)
+        self.ReopenCycle = channel.unary_unary(
+                '/okr.v1.LedgerService/ReopenCycle',
+                request_serializer=okr_dot_v1_dot_ledger__service__pb2.ReopenCycleRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_ledger__service__pb2.ReopenCycleResponse.FromString,
+                _registered_method=True)
+        self.RecordAmendment = channel.unary_unary(
+                '/okr.v1.LedgerService/RecordAmendment',
+                request_serializer=okr_dot_v1_dot_ledger__service__pb2.RecordAmendmentRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_ledger__service__pb2.RecordAmendmentResponse.FromString,
+                _registered_method=True)
+        self.CarryOverKeyResult = channel.unary_unary(
+                '/okr.v1.LedgerService/CarryOverKeyResult',
+                request_serializer=okr_dot_v1_dot_ledger__service__pb2.CarryOverKeyResultRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_ledger__service__pb2.CarryOverKeyResultResponse.FromString,
+                _registered_method=True)
+        self.RecordReview = channel.unary_unary(
+                '/okr.v1.LedgerService/RecordReview',
+                request_serializer=okr_dot_v1_dot_ledger__service__pb2.RecordReviewRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_ledger__service__pb2.RecordReviewResponse.FromString,
+                _registered_method=True)
+        self.RecordLesson = channel.unary_unary(
+                '/okr.v1.LedgerService/RecordLesson',
+                request_serializer=okr_dot_v1_dot_ledger__service__pb2.RecordLessonRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_ledger__service__pb2.RecordLessonResponse.FromString,
+                _registered_method=True)
 
 
 class LedgerServiceServicer:
@@ -337,6 +367,58 @@ class LedgerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CloseCycle(self, request, context):
+        """Closes an active cycle. It is fenced at once: no plan change, check-in or grade is taken any
+        more. Then its scores at that position are computed and recorded as a seal, and the answer
+        waits for it. Objectives that nobody graded are sealed with their computed score and stay
+        ungraded; nothing is graded in anybody's name. `validate_only` shows the seal beforehand.
+
+        Once fenced the cycle will be sealed, whatever happens to the server or the call: after
+        UNAVAILABLE or DEADLINE_EXCEEDED the same request with its `request_id` waits for the same
+        seal. Costs by the number of key results; other writes do not wait for it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReopenCycle(self, request, context):
+        """Opens a sealed cycle again: it is active, and can be closed and sealed anew. Its seals and
+        amendments stay.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordAmendment(self, request, context):
+        """Records a late fact about a sealed cycle, beside its seal and never in its place: no score
+        moves. A cycle that is not sealed takes the fact itself, as a correction for example.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CarryOverKeyResult(self, request, context):
+        """Continues a key result in an objective of a later cycle, with a chosen baseline. It changes
+        the later cycle's plan and nothing of the earlier one, which may be sealed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordReview(self, request, context):
+        """Records that a review was held. Takes a cycle in any state: it changes nothing in it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordLesson(self, request, context):
+        """Records a lesson. Takes a cycle in any state: it changes nothing in it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LedgerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -459,6 +541,36 @@ def add_LedgerServiceServicer_to_server(servicer, server):
                     servicer.RejectAdjustment,
                     request_deserializer=okr_dot_v1_dot_ledger__service__pb2.RejectAdjustmentRequest.FromString,
                     response_serializer=okr_dot_v1_dot_ledger__service__pb2.RejectAdjustmentResponse.SerializeToString,
+            ),
+            'CloseCycle': grpc.unary_unary_rpc_method_handler(
+                    servicer.CloseCycle,
+                    request_deserializer=okr_dot_v1_dot_ledger__service__pb2.CloseCycleRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_ledger__service__pb2.CloseCycleResponse.SerializeToString,
+            ),
+            'ReopenCycle': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReopenCycle,
+                    request_deserializer=okr_dot_v1_dot_ledger__service__pb2.ReopenCycleRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_ledger__service__pb2.ReopenCycleResponse.SerializeToString,
+            ),
+            'RecordAmendment': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordAmendment,
+                    request_deserializer=okr_dot_v1_dot_ledger__service__pb2.RecordAmendmentRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_ledger__service__pb2.RecordAmendmentResponse.SerializeToString,
+            ),
+            'CarryOverKeyResult': grpc.unary_unary_rpc_method_handler(
+                    servicer.CarryOverKeyResult,
+                    request_deserializer=okr_dot_v1_dot_ledger__service__pb2.CarryOverKeyResultRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_ledger__service__pb2.CarryOverKeyResultResponse.SerializeToString,
+            ),
+            'RecordReview': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordReview,
+                    request_deserializer=okr_dot_v1_dot_ledger__service__pb2.RecordReviewRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_ledger__service__pb2.RecordReviewResponse.SerializeToString,
+            ),
+            'RecordLesson': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordLesson,
+                    request_deserializer=okr_dot_v1_dot_ledger__service__pb2.RecordLessonRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_ledger__service__pb2.RecordLessonResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1110,6 +1222,168 @@ class LedgerService:
             '/okr.v1.LedgerService/RejectAdjustment',
             okr_dot_v1_dot_ledger__service__pb2.RejectAdjustmentRequest.SerializeToString,
             okr_dot_v1_dot_ledger__service__pb2.RejectAdjustmentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CloseCycle(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.LedgerService/CloseCycle',
+            okr_dot_v1_dot_ledger__service__pb2.CloseCycleRequest.SerializeToString,
+            okr_dot_v1_dot_ledger__service__pb2.CloseCycleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReopenCycle(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.LedgerService/ReopenCycle',
+            okr_dot_v1_dot_ledger__service__pb2.ReopenCycleRequest.SerializeToString,
+            okr_dot_v1_dot_ledger__service__pb2.ReopenCycleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordAmendment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.LedgerService/RecordAmendment',
+            okr_dot_v1_dot_ledger__service__pb2.RecordAmendmentRequest.SerializeToString,
+            okr_dot_v1_dot_ledger__service__pb2.RecordAmendmentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CarryOverKeyResult(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.LedgerService/CarryOverKeyResult',
+            okr_dot_v1_dot_ledger__service__pb2.CarryOverKeyResultRequest.SerializeToString,
+            okr_dot_v1_dot_ledger__service__pb2.CarryOverKeyResultResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordReview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.LedgerService/RecordReview',
+            okr_dot_v1_dot_ledger__service__pb2.RecordReviewRequest.SerializeToString,
+            okr_dot_v1_dot_ledger__service__pb2.RecordReviewResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordLesson(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.LedgerService/RecordLesson',
+            okr_dot_v1_dot_ledger__service__pb2.RecordLessonRequest.SerializeToString,
+            okr_dot_v1_dot_ledger__service__pb2.RecordLessonResponse.FromString,
             options,
             channel_credentials,
             insecure,

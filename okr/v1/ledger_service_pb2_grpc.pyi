@@ -102,6 +102,32 @@ class LedgerServiceStub:
     """
     RejectAdjustment: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.RejectAdjustmentRequest, _ledger_service_pb2.RejectAdjustmentResponse]
     """Rejects a proposal, with a reason. Who proposed it may reject it too, which withdraws it."""
+    CloseCycle: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.CloseCycleRequest, _ledger_service_pb2.CloseCycleResponse]
+    """Closes an active cycle. It is fenced at once: no plan change, check-in or grade is taken any
+    more. Then its scores at that position are computed and recorded as a seal, and the answer
+    waits for it. Objectives that nobody graded are sealed with their computed score and stay
+    ungraded; nothing is graded in anybody's name. `validate_only` shows the seal beforehand.
+
+    Once fenced the cycle will be sealed, whatever happens to the server or the call: after
+    UNAVAILABLE or DEADLINE_EXCEEDED the same request with its `request_id` waits for the same
+    seal. Costs by the number of key results; other writes do not wait for it.
+    """
+    ReopenCycle: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.ReopenCycleRequest, _ledger_service_pb2.ReopenCycleResponse]
+    """Opens a sealed cycle again: it is active, and can be closed and sealed anew. Its seals and
+    amendments stay.
+    """
+    RecordAmendment: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.RecordAmendmentRequest, _ledger_service_pb2.RecordAmendmentResponse]
+    """Records a late fact about a sealed cycle, beside its seal and never in its place: no score
+    moves. A cycle that is not sealed takes the fact itself, as a correction for example.
+    """
+    CarryOverKeyResult: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.CarryOverKeyResultRequest, _ledger_service_pb2.CarryOverKeyResultResponse]
+    """Continues a key result in an objective of a later cycle, with a chosen baseline. It changes
+    the later cycle's plan and nothing of the earlier one, which may be sealed.
+    """
+    RecordReview: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.RecordReviewRequest, _ledger_service_pb2.RecordReviewResponse]
+    """Records that a review was held. Takes a cycle in any state: it changes nothing in it."""
+    RecordLesson: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.RecordLessonRequest, _ledger_service_pb2.RecordLessonResponse]
+    """Records a lesson. Takes a cycle in any state: it changes nothing in it."""
 
 @_typing.type_check_only
 class LedgerServiceAsyncStub(LedgerServiceStub):
@@ -169,6 +195,32 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     """
     RejectAdjustment: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.RejectAdjustmentRequest, _ledger_service_pb2.RejectAdjustmentResponse]  # type: ignore[assignment]
     """Rejects a proposal, with a reason. Who proposed it may reject it too, which withdraws it."""
+    CloseCycle: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.CloseCycleRequest, _ledger_service_pb2.CloseCycleResponse]  # type: ignore[assignment]
+    """Closes an active cycle. It is fenced at once: no plan change, check-in or grade is taken any
+    more. Then its scores at that position are computed and recorded as a seal, and the answer
+    waits for it. Objectives that nobody graded are sealed with their computed score and stay
+    ungraded; nothing is graded in anybody's name. `validate_only` shows the seal beforehand.
+
+    Once fenced the cycle will be sealed, whatever happens to the server or the call: after
+    UNAVAILABLE or DEADLINE_EXCEEDED the same request with its `request_id` waits for the same
+    seal. Costs by the number of key results; other writes do not wait for it.
+    """
+    ReopenCycle: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ReopenCycleRequest, _ledger_service_pb2.ReopenCycleResponse]  # type: ignore[assignment]
+    """Opens a sealed cycle again: it is active, and can be closed and sealed anew. Its seals and
+    amendments stay.
+    """
+    RecordAmendment: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.RecordAmendmentRequest, _ledger_service_pb2.RecordAmendmentResponse]  # type: ignore[assignment]
+    """Records a late fact about a sealed cycle, beside its seal and never in its place: no score
+    moves. A cycle that is not sealed takes the fact itself, as a correction for example.
+    """
+    CarryOverKeyResult: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.CarryOverKeyResultRequest, _ledger_service_pb2.CarryOverKeyResultResponse]  # type: ignore[assignment]
+    """Continues a key result in an objective of a later cycle, with a chosen baseline. It changes
+    the later cycle's plan and nothing of the earlier one, which may be sealed.
+    """
+    RecordReview: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.RecordReviewRequest, _ledger_service_pb2.RecordReviewResponse]  # type: ignore[assignment]
+    """Records that a review was held. Takes a cycle in any state: it changes nothing in it."""
+    RecordLesson: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.RecordLessonRequest, _ledger_service_pb2.RecordLessonResponse]  # type: ignore[assignment]
+    """Records a lesson. Takes a cycle in any state: it changes nothing in it."""
 
 class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Records decisions and check-ins."""
@@ -377,5 +429,67 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_service_pb2.RejectAdjustmentResponse, _abc.Awaitable[_ledger_service_pb2.RejectAdjustmentResponse]]:
         """Rejects a proposal, with a reason. Who proposed it may reject it too, which withdraws it."""
+
+    @_abc_1.abstractmethod
+    def CloseCycle(
+        self,
+        request: _ledger_service_pb2.CloseCycleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_service_pb2.CloseCycleResponse, _abc.Awaitable[_ledger_service_pb2.CloseCycleResponse]]:
+        """Closes an active cycle. It is fenced at once: no plan change, check-in or grade is taken any
+        more. Then its scores at that position are computed and recorded as a seal, and the answer
+        waits for it. Objectives that nobody graded are sealed with their computed score and stay
+        ungraded; nothing is graded in anybody's name. `validate_only` shows the seal beforehand.
+
+        Once fenced the cycle will be sealed, whatever happens to the server or the call: after
+        UNAVAILABLE or DEADLINE_EXCEEDED the same request with its `request_id` waits for the same
+        seal. Costs by the number of key results; other writes do not wait for it.
+        """
+
+    @_abc_1.abstractmethod
+    def ReopenCycle(
+        self,
+        request: _ledger_service_pb2.ReopenCycleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_service_pb2.ReopenCycleResponse, _abc.Awaitable[_ledger_service_pb2.ReopenCycleResponse]]:
+        """Opens a sealed cycle again: it is active, and can be closed and sealed anew. Its seals and
+        amendments stay.
+        """
+
+    @_abc_1.abstractmethod
+    def RecordAmendment(
+        self,
+        request: _ledger_service_pb2.RecordAmendmentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_service_pb2.RecordAmendmentResponse, _abc.Awaitable[_ledger_service_pb2.RecordAmendmentResponse]]:
+        """Records a late fact about a sealed cycle, beside its seal and never in its place: no score
+        moves. A cycle that is not sealed takes the fact itself, as a correction for example.
+        """
+
+    @_abc_1.abstractmethod
+    def CarryOverKeyResult(
+        self,
+        request: _ledger_service_pb2.CarryOverKeyResultRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_service_pb2.CarryOverKeyResultResponse, _abc.Awaitable[_ledger_service_pb2.CarryOverKeyResultResponse]]:
+        """Continues a key result in an objective of a later cycle, with a chosen baseline. It changes
+        the later cycle's plan and nothing of the earlier one, which may be sealed.
+        """
+
+    @_abc_1.abstractmethod
+    def RecordReview(
+        self,
+        request: _ledger_service_pb2.RecordReviewRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_service_pb2.RecordReviewResponse, _abc.Awaitable[_ledger_service_pb2.RecordReviewResponse]]:
+        """Records that a review was held. Takes a cycle in any state: it changes nothing in it."""
+
+    @_abc_1.abstractmethod
+    def RecordLesson(
+        self,
+        request: _ledger_service_pb2.RecordLessonRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_service_pb2.RecordLessonResponse, _abc.Awaitable[_ledger_service_pb2.RecordLessonResponse]]:
+        """Records a lesson. Takes a cycle in any state: it changes nothing in it."""
 
 def add_LedgerServiceServicer_to_server(servicer: LedgerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -355,6 +355,7 @@ class KeyResult(_message.Message):
     REVISION_FIELD_NUMBER: _builtins.int
     CHECK_IN_COUNT_FIELD_NUMBER: _builtins.int
     CONTINUED_FROM_FIELD_NUMBER: _builtins.int
+    CONTINUED_BY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"objectives/{objective}/keyResults/{key_result}"."""
     state: _values_pb2.KeyResultState.ValueType
@@ -371,6 +372,12 @@ class KeyResult(_message.Message):
     def definition(self) -> _values_pb2.KeyResultDefinition:
         """What it is."""
 
+    @_builtins.property
+    def continued_by(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The key results of later cycles that continue it, in the order in which they were carried
+        over. Filled by GetKeyResult alone.
+        """
+
     def __init__(
         self,
         *,
@@ -381,10 +388,11 @@ class KeyResult(_message.Message):
         revision: _builtins.int = ...,
         check_in_count: _builtins.int = ...,
         continued_from: _builtins.str = ...,
+        continued_by: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["definition", b"definition"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["check_in_count", b"check_in_count", "continued_from", b"continued_from", "definition", b"definition", "etag", b"etag", "name", b"name", "revision", b"revision", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["check_in_count", b"check_in_count", "continued_by", b"continued_by", "continued_from", b"continued_from", "definition", b"definition", "etag", b"etag", "name", b"name", "revision", b"revision", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1301,6 +1309,8 @@ class Scorecard(_message.Message):
     TEAMS_FIELD_NUMBER: _builtins.int
     OBJECTIVES_FIELD_NUMBER: _builtins.int
     ELAPSED_SHARE_FIELD_NUMBER: _builtins.int
+    SEAL_FIELD_NUMBER: _builtins.int
+    AMENDMENTS_FIELD_NUMBER: _builtins.int
     team: _builtins.str
     """The team at the root, empty for the whole cycle."""
     score: _builtins.str
@@ -1331,6 +1341,17 @@ class Scorecard(_message.Message):
     def objectives(self) -> _containers.RepeatedCompositeFieldContainer[Global___ObjectiveScore]:
         """The objectives of these teams, by team in the order above, then in order of creation."""
 
+    @_builtins.property
+    def seal(self) -> Global___Seal:
+        """The seal in force, absent where the cycle is not sealed; its team and objective scores are
+        those of the lines above. It stays as it was recorded: the computed scores beside it may move
+        when a child in another cycle or a team's place does.
+        """
+
+    @_builtins.property
+    def amendments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Amendment]:
+        """What was amended beside that seal, in order."""
+
     def __init__(
         self,
         *,
@@ -1345,10 +1366,12 @@ class Scorecard(_message.Message):
         teams: _abc.Iterable[Global___TeamScore] | None = ...,
         objectives: _abc.Iterable[Global___ObjectiveScore] | None = ...,
         elapsed_share: _builtins.str = ...,
+        seal: Global___Seal | None = ...,
+        amendments: _abc.Iterable[Global___Amendment] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_as_judged_score", b"_as_judged_score", "_original_score", b"_original_score", "_score", b"_score", "as_judged_score", b"as_judged_score", "cycle", b"cycle", "effective_at", b"effective_at", "original_score", b"original_score", "score", b"score"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_as_judged_score", b"_as_judged_score", "_original_score", b"_original_score", "_score", b"_score", "as_judged_score", b"as_judged_score", "cycle", b"cycle", "effective_at", b"effective_at", "original_score", b"original_score", "score", b"score", "seal", b"seal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_as_judged_score", b"_as_judged_score", "_original_score", b"_original_score", "_score", b"_score", "as_judged_score", b"as_judged_score", "band", b"band", "cycle", b"cycle", "effective_at", b"effective_at", "elapsed_share", b"elapsed_share", "objectives", b"objectives", "original_score", b"original_score", "score", b"score", "status", b"status", "team", b"team", "teams", b"teams"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_as_judged_score", b"_as_judged_score", "_original_score", b"_original_score", "_score", b"_score", "amendments", b"amendments", "as_judged_score", b"as_judged_score", "band", b"band", "cycle", b"cycle", "effective_at", b"effective_at", "elapsed_share", b"elapsed_share", "objectives", b"objectives", "original_score", b"original_score", "score", b"score", "seal", b"seal", "status", b"status", "team", b"team", "teams", b"teams"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__as_judged_score: _TypeAlias = _typing.Literal["as_judged_score"]  # noqa: Y015
     _WhichOneofArgType__as_judged_score: _TypeAlias = _typing.Literal["_as_judged_score", b"_as_judged_score"]  # noqa: Y015
@@ -1364,6 +1387,408 @@ class Scorecard(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
 
 Global___Scorecard: _TypeAlias = Scorecard  # noqa: Y015
+
+@_typing.final
+class Reopening(_message.Message):
+    """That a sealed cycle was opened again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    ON_BEHALF_OF_FIELD_NUMBER: _builtins.int
+    RECORDED_TIME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    SOURCE_TIME_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position of the event."""
+    actor: _builtins.str
+    """Who opened it."""
+    on_behalf_of: _builtins.str
+    """For whom the actor acted."""
+    reason: _builtins.str
+    """Why, in the actor's words."""
+    @_builtins.property
+    def recorded_time(self) -> _timestamp_pb2.Timestamp:
+        """When the ledger learnt it."""
+
+    @_builtins.property
+    def source_time(self) -> _timestamp_pb2.Timestamp:
+        """When the system that it was imported from recorded it."""
+
+    def __init__(
+        self,
+        *,
+        position: _builtins.int = ...,
+        actor: _builtins.str = ...,
+        on_behalf_of: _builtins.str = ...,
+        recorded_time: _timestamp_pb2.Timestamp | None = ...,
+        reason: _builtins.str = ...,
+        source_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["recorded_time", b"recorded_time", "source_time", b"source_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "on_behalf_of", b"on_behalf_of", "position", b"position", "reason", b"reason", "recorded_time", b"recorded_time", "source_time", b"source_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Reopening: _TypeAlias = Reopening  # noqa: Y015
+
+@_typing.final
+class Seal(_message.Message):
+    """A cycle's final scores as they were recorded when it was closed. A seal never changes and stays
+    readable when the cycle is opened again and sealed anew.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    CYCLE_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    CLOSING_POSITION_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_DATE_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    ON_BEHALF_OF_FIELD_NUMBER: _builtins.int
+    RECORDED_TIME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    SOURCE_TIME_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    ORIGINAL_SCORE_FIELD_NUMBER: _builtins.int
+    AS_JUDGED_SCORE_FIELD_NUMBER: _builtins.int
+    TEAM_SCORES_FIELD_NUMBER: _builtins.int
+    OBJECTIVE_SCORES_FIELD_NUMBER: _builtins.int
+    KEY_RESULT_COUNT_FIELD_NUMBER: _builtins.int
+    KEY_RESULT_DIGEST_FIELD_NUMBER: _builtins.int
+    REOPENING_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"cycles/{cycle}/seals/{number}"."""
+    cycle: _builtins.str
+    """"cycles/{cycle}"."""
+    number: _builtins.int
+    """Number within the cycle: 1, 2, 3 …"""
+    closing_position: _builtins.int
+    """Position that the scores were computed at: that of the event that fenced the cycle. A
+    scorecard as of this position and `effective_date` computes the same scores.
+    """
+    position: _builtins.int
+    """Position of the event that recorded the seal."""
+    actor: _builtins.str
+    """Who closed the cycle."""
+    on_behalf_of: _builtins.str
+    """For whom the actor acted."""
+    reason: _builtins.str
+    """Why it was closed, in the actor's words."""
+    score: _builtins.str
+    """The cycle's score, absent where there is none."""
+    original_score: _builtins.str
+    """The cycle's score against the original plan, absent where there is none."""
+    as_judged_score: _builtins.str
+    """The cycle's score as judged, absent where there is none."""
+    key_result_count: _builtins.int
+    """How many key results the digest is over."""
+    key_result_digest: _builtins.bytes
+    """SHA-256 of the key results' scores, 32 bytes; `okr.v1.CycleSealed` says of which bytes."""
+    @_builtins.property
+    def effective_date(self) -> _date_pb2.Date:
+        """The sealed day: the scores are of this day."""
+
+    @_builtins.property
+    def recorded_time(self) -> _timestamp_pb2.Timestamp:
+        """When the ledger recorded the seal."""
+
+    @_builtins.property
+    def source_time(self) -> _timestamp_pb2.Timestamp:
+        """When the system that it was imported from recorded it."""
+
+    @_builtins.property
+    def team_scores(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.FinalScore]:
+        """Scores of the teams, in ascending order of name."""
+
+    @_builtins.property
+    def objective_scores(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.FinalScore]:
+        """Scores of the objectives, abandoned ones included, in ascending order of name."""
+
+    @_builtins.property
+    def reopening(self) -> Global___Reopening:
+        """That the cycle was opened again after this seal, absent if it was not."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        cycle: _builtins.str = ...,
+        number: _builtins.int = ...,
+        closing_position: _builtins.int = ...,
+        position: _builtins.int = ...,
+        effective_date: _date_pb2.Date | None = ...,
+        actor: _builtins.str = ...,
+        on_behalf_of: _builtins.str = ...,
+        recorded_time: _timestamp_pb2.Timestamp | None = ...,
+        reason: _builtins.str = ...,
+        source_time: _timestamp_pb2.Timestamp | None = ...,
+        score: _builtins.str | None = ...,
+        original_score: _builtins.str | None = ...,
+        as_judged_score: _builtins.str | None = ...,
+        team_scores: _abc.Iterable[_values_pb2.FinalScore] | None = ...,
+        objective_scores: _abc.Iterable[_values_pb2.FinalScore] | None = ...,
+        key_result_count: _builtins.int = ...,
+        key_result_digest: _builtins.bytes = ...,
+        reopening: Global___Reopening | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_as_judged_score", b"_as_judged_score", "_original_score", b"_original_score", "_score", b"_score", "as_judged_score", b"as_judged_score", "effective_date", b"effective_date", "original_score", b"original_score", "recorded_time", b"recorded_time", "reopening", b"reopening", "score", b"score", "source_time", b"source_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_as_judged_score", b"_as_judged_score", "_original_score", b"_original_score", "_score", b"_score", "actor", b"actor", "as_judged_score", b"as_judged_score", "closing_position", b"closing_position", "cycle", b"cycle", "effective_date", b"effective_date", "key_result_count", b"key_result_count", "key_result_digest", b"key_result_digest", "name", b"name", "number", b"number", "objective_scores", b"objective_scores", "on_behalf_of", b"on_behalf_of", "original_score", b"original_score", "position", b"position", "reason", b"reason", "recorded_time", b"recorded_time", "reopening", b"reopening", "score", b"score", "source_time", b"source_time", "team_scores", b"team_scores"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__as_judged_score: _TypeAlias = _typing.Literal["as_judged_score"]  # noqa: Y015
+    _WhichOneofArgType__as_judged_score: _TypeAlias = _typing.Literal["_as_judged_score", b"_as_judged_score"]  # noqa: Y015
+    _WhichOneofReturnType__original_score: _TypeAlias = _typing.Literal["original_score"]  # noqa: Y015
+    _WhichOneofArgType__original_score: _TypeAlias = _typing.Literal["_original_score", b"_original_score"]  # noqa: Y015
+    _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
+    _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__as_judged_score) -> _WhichOneofReturnType__as_judged_score | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__original_score) -> _WhichOneofReturnType__original_score | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
+
+Global___Seal: _TypeAlias = Seal  # noqa: Y015
+
+@_typing.final
+class Amendment(_message.Message):
+    """A late fact about a sealed cycle. It stands beside the seal and never in its place."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    CYCLE_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    SEAL_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    STATEMENT_FIELD_NUMBER: _builtins.int
+    AMENDED_VALUE_FIELD_NUMBER: _builtins.int
+    AMENDED_SCORE_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    ON_BEHALF_OF_FIELD_NUMBER: _builtins.int
+    RECORDED_TIME_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    SOURCE_TIME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"cycles/{cycle}/amendments/{number}"."""
+    cycle: _builtins.str
+    """"cycles/{cycle}"."""
+    number: _builtins.int
+    """Number within the cycle: 1, 2, 3 …"""
+    seal: _builtins.str
+    """The seal that it stands beside: "cycles/{cycle}/seals/{number}"."""
+    subject: _builtins.str
+    """What it is about: a team, an objective or a key result; empty for the cycle."""
+    statement: _builtins.str
+    """What was found."""
+    amended_value: _builtins.str
+    """The value that the key result should have had, a decimal."""
+    amended_score: _builtins.str
+    """The score that should have been sealed."""
+    actor: _builtins.str
+    """Who recorded it."""
+    on_behalf_of: _builtins.str
+    """For whom the actor acted."""
+    position: _builtins.int
+    """Position of the event."""
+    @_builtins.property
+    def recorded_time(self) -> _timestamp_pb2.Timestamp:
+        """When the ledger learnt it."""
+
+    @_builtins.property
+    def source_time(self) -> _timestamp_pb2.Timestamp:
+        """When the system that it was imported from recorded it."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        cycle: _builtins.str = ...,
+        number: _builtins.int = ...,
+        seal: _builtins.str = ...,
+        subject: _builtins.str = ...,
+        statement: _builtins.str = ...,
+        amended_value: _builtins.str | None = ...,
+        amended_score: _builtins.str | None = ...,
+        actor: _builtins.str = ...,
+        on_behalf_of: _builtins.str = ...,
+        recorded_time: _timestamp_pb2.Timestamp | None = ...,
+        position: _builtins.int = ...,
+        source_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_amended_score", b"_amended_score", "_amended_value", b"_amended_value", "amended_score", b"amended_score", "amended_value", b"amended_value", "recorded_time", b"recorded_time", "source_time", b"source_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_amended_score", b"_amended_score", "_amended_value", b"_amended_value", "actor", b"actor", "amended_score", b"amended_score", "amended_value", b"amended_value", "cycle", b"cycle", "name", b"name", "number", b"number", "on_behalf_of", b"on_behalf_of", "position", b"position", "recorded_time", b"recorded_time", "seal", b"seal", "source_time", b"source_time", "statement", b"statement", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__amended_score: _TypeAlias = _typing.Literal["amended_score"]  # noqa: Y015
+    _WhichOneofArgType__amended_score: _TypeAlias = _typing.Literal["_amended_score", b"_amended_score"]  # noqa: Y015
+    _WhichOneofReturnType__amended_value: _TypeAlias = _typing.Literal["amended_value"]  # noqa: Y015
+    _WhichOneofArgType__amended_value: _TypeAlias = _typing.Literal["_amended_value", b"_amended_value"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__amended_score) -> _WhichOneofReturnType__amended_score | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__amended_value) -> _WhichOneofReturnType__amended_value | None: ...
+
+Global___Amendment: _TypeAlias = Amendment  # noqa: Y015
+
+@_typing.final
+class Review(_message.Message):
+    """A meeting that looked at a cycle."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    CYCLE_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    TEAM_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_DATE_FIELD_NUMBER: _builtins.int
+    SEEN_POSITION_FIELD_NUMBER: _builtins.int
+    PARTICIPANTS_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
+    ADJUSTMENTS_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    ON_BEHALF_OF_FIELD_NUMBER: _builtins.int
+    RECORDED_TIME_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    SOURCE_TIME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"reviews/{review}"."""
+    cycle: _builtins.str
+    """"cycles/{cycle}"."""
+    kind: _values_pb2.ReviewKind.ValueType
+    """How often such a meeting is held."""
+    team: _builtins.str
+    """The team that held it: "teams/{team}"; empty for the whole cycle's."""
+    seen_position: _builtins.int
+    """The ledger position that the meeting saw: reads as of it show what was on the table."""
+    notes: _builtins.str
+    """What was said."""
+    actor: _builtins.str
+    """Who recorded it."""
+    on_behalf_of: _builtins.str
+    """For whom the actor acted."""
+    position: _builtins.int
+    """Position of the event."""
+    @_builtins.property
+    def effective_date(self) -> _date_pb2.Date:
+        """The day on which it was held."""
+
+    @_builtins.property
+    def participants(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who took part."""
+
+    @_builtins.property
+    def adjustments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The adjustments that it decided: "adjustments/{adjustment}"."""
+
+    @_builtins.property
+    def recorded_time(self) -> _timestamp_pb2.Timestamp:
+        """When the ledger learnt it."""
+
+    @_builtins.property
+    def source_time(self) -> _timestamp_pb2.Timestamp:
+        """When the system that it was imported from recorded it."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        cycle: _builtins.str = ...,
+        kind: _values_pb2.ReviewKind.ValueType = ...,
+        team: _builtins.str = ...,
+        effective_date: _date_pb2.Date | None = ...,
+        seen_position: _builtins.int = ...,
+        participants: _abc.Iterable[_builtins.str] | None = ...,
+        notes: _builtins.str = ...,
+        adjustments: _abc.Iterable[_builtins.str] | None = ...,
+        actor: _builtins.str = ...,
+        on_behalf_of: _builtins.str = ...,
+        recorded_time: _timestamp_pb2.Timestamp | None = ...,
+        position: _builtins.int = ...,
+        source_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["effective_date", b"effective_date", "recorded_time", b"recorded_time", "source_time", b"source_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "adjustments", b"adjustments", "cycle", b"cycle", "effective_date", b"effective_date", "kind", b"kind", "name", b"name", "notes", b"notes", "on_behalf_of", b"on_behalf_of", "participants", b"participants", "position", b"position", "recorded_time", b"recorded_time", "seen_position", b"seen_position", "source_time", b"source_time", "team", b"team"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Review: _TypeAlias = Review  # noqa: Y015
+
+@_typing.final
+class Lesson(_message.Message):
+    """A lesson learnt from a cycle."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    CYCLE_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    LESSON_FIELD_NUMBER: _builtins.int
+    REVIEW_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    ON_BEHALF_OF_FIELD_NUMBER: _builtins.int
+    RECORDED_TIME_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    SOURCE_TIME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"cycles/{cycle}/lessons/{number}"."""
+    cycle: _builtins.str
+    """"cycles/{cycle}"."""
+    number: _builtins.int
+    """Number within the cycle: 1, 2, 3 …"""
+    subject: _builtins.str
+    """What it is about: an objective or a key result; empty for the cycle."""
+    category: _values_pb2.Category.ValueType
+    """What it has to do with."""
+    lesson: _builtins.str
+    """The lesson."""
+    review: _builtins.str
+    """The review that it was learnt in: "reviews/{review}"; empty if in none."""
+    actor: _builtins.str
+    """Who recorded it."""
+    on_behalf_of: _builtins.str
+    """For whom the actor acted."""
+    position: _builtins.int
+    """Position of the event."""
+    @_builtins.property
+    def recorded_time(self) -> _timestamp_pb2.Timestamp:
+        """When the ledger learnt it."""
+
+    @_builtins.property
+    def source_time(self) -> _timestamp_pb2.Timestamp:
+        """When the system that it was imported from recorded it."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        cycle: _builtins.str = ...,
+        number: _builtins.int = ...,
+        subject: _builtins.str = ...,
+        category: _values_pb2.Category.ValueType = ...,
+        lesson: _builtins.str = ...,
+        review: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        on_behalf_of: _builtins.str = ...,
+        recorded_time: _timestamp_pb2.Timestamp | None = ...,
+        position: _builtins.int = ...,
+        source_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["recorded_time", b"recorded_time", "source_time", b"source_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "category", b"category", "cycle", b"cycle", "lesson", b"lesson", "name", b"name", "number", b"number", "on_behalf_of", b"on_behalf_of", "position", b"position", "recorded_time", b"recorded_time", "review", b"review", "source_time", b"source_time", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Lesson: _TypeAlias = Lesson  # noqa: Y015
 
 @_typing.final
 class CadencePeriod(_message.Message):

@@ -1037,3 +1037,599 @@ class ExplainScoreResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExplainScoreResponse: _TypeAlias = ExplainScoreResponse  # noqa: Y015
+
+@_typing.final
+class GetSealRequest(_message.Message):
+    """Request of GetSeal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"cycles/{cycle}/seals/{number}"."""
+    at_least_as_fresh: _builtins.str
+    """A token of a write or an earlier read: the answer is at least as fresh. Waits within the
+    call's deadline.
+    """
+    @_builtins.property
+    def as_of(self) -> _values_pb2.AsOf:
+        """The instants to answer for; now when absent."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        at_least_as_fresh: _builtins.str = ...,
+        as_of: _values_pb2.AsOf | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "at_least_as_fresh", b"at_least_as_fresh", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSealRequest: _TypeAlias = GetSealRequest  # noqa: Y015
+
+@_typing.final
+class GetSealResponse(_message.Message):
+    """Answer of GetSeal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEAL_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position that the answer was served at: it takes every event up to it into account."""
+    token: _builtins.str
+    """Token of that position."""
+    @_builtins.property
+    def seal(self) -> _resources_pb2.Seal:
+        """The seal."""
+
+    def __init__(
+        self,
+        *,
+        seal: _resources_pb2.Seal | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["seal", b"seal"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "seal", b"seal", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSealResponse: _TypeAlias = GetSealResponse  # noqa: Y015
+
+@_typing.final
+class ListSealsRequest(_message.Message):
+    """Request of ListSeals."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CYCLE_FIELD_NUMBER: _builtins.int
+    AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    cycle: _builtins.str
+    """The cycle: "cycles/{cycle}"."""
+    at_least_as_fresh: _builtins.str
+    """A token of a write or an earlier read: the answer is at least as fresh. Waits within the
+    call's deadline.
+    """
+    page_size: _builtins.int
+    """How many to return at most, up to 1 000. 0 means 100."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before, with the same other fields. Later pages are read at the
+    first page's position.
+    """
+    @_builtins.property
+    def as_of(self) -> _values_pb2.AsOf:
+        """The instants to answer for; now when absent."""
+
+    def __init__(
+        self,
+        *,
+        cycle: _builtins.str = ...,
+        at_least_as_fresh: _builtins.str = ...,
+        as_of: _values_pb2.AsOf | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "at_least_as_fresh", b"at_least_as_fresh", "cycle", b"cycle", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSealsRequest: _TypeAlias = ListSealsRequest  # noqa: Y015
+
+@_typing.final
+class ListSealsResponse(_message.Message):
+    """Answer of ListSeals."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEALS_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position that the answer was served at: it takes every event up to it into account."""
+    token: _builtins.str
+    """Token of that position."""
+    next_page_token: _builtins.str
+    """Pass it to get the next page; empty on the last one."""
+    @_builtins.property
+    def seals(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.Seal]:
+        """The seals."""
+
+    def __init__(
+        self,
+        *,
+        seals: _abc.Iterable[_resources_pb2.Seal] | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "position", b"position", "seals", b"seals", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSealsResponse: _TypeAlias = ListSealsResponse  # noqa: Y015
+
+@_typing.final
+class GetAmendmentRequest(_message.Message):
+    """Request of GetAmendment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"cycles/{cycle}/amendments/{number}"."""
+    at_least_as_fresh: _builtins.str
+    """A token of a write or an earlier read: the answer is at least as fresh. Waits within the
+    call's deadline.
+    """
+    @_builtins.property
+    def as_of(self) -> _values_pb2.AsOf:
+        """The instants to answer for; now when absent."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        at_least_as_fresh: _builtins.str = ...,
+        as_of: _values_pb2.AsOf | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "at_least_as_fresh", b"at_least_as_fresh", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAmendmentRequest: _TypeAlias = GetAmendmentRequest  # noqa: Y015
+
+@_typing.final
+class GetAmendmentResponse(_message.Message):
+    """Answer of GetAmendment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AMENDMENT_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position that the answer was served at: it takes every event up to it into account."""
+    token: _builtins.str
+    """Token of that position."""
+    @_builtins.property
+    def amendment(self) -> _resources_pb2.Amendment:
+        """The amendment."""
+
+    def __init__(
+        self,
+        *,
+        amendment: _resources_pb2.Amendment | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amendment", b"amendment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amendment", b"amendment", "position", b"position", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAmendmentResponse: _TypeAlias = GetAmendmentResponse  # noqa: Y015
+
+@_typing.final
+class ListAmendmentsRequest(_message.Message):
+    """Request of ListAmendments."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CYCLE_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    cycle: _builtins.str
+    """The cycle: "cycles/{cycle}"."""
+    subject: _builtins.str
+    """Only those about this team, objective or key result itself; empty for all."""
+    at_least_as_fresh: _builtins.str
+    """A token of a write or an earlier read: the answer is at least as fresh. Waits within the
+    call's deadline.
+    """
+    page_size: _builtins.int
+    """How many to return at most, up to 1 000. 0 means 100."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before, with the same other fields. Later pages are read at the
+    first page's position.
+    """
+    @_builtins.property
+    def as_of(self) -> _values_pb2.AsOf:
+        """The instants to answer for; now when absent."""
+
+    def __init__(
+        self,
+        *,
+        cycle: _builtins.str = ...,
+        subject: _builtins.str = ...,
+        at_least_as_fresh: _builtins.str = ...,
+        as_of: _values_pb2.AsOf | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "at_least_as_fresh", b"at_least_as_fresh", "cycle", b"cycle", "page_size", b"page_size", "page_token", b"page_token", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAmendmentsRequest: _TypeAlias = ListAmendmentsRequest  # noqa: Y015
+
+@_typing.final
+class ListAmendmentsResponse(_message.Message):
+    """Answer of ListAmendments."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AMENDMENTS_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position that the answer was served at: it takes every event up to it into account."""
+    token: _builtins.str
+    """Token of that position."""
+    next_page_token: _builtins.str
+    """Pass it to get the next page; empty on the last one."""
+    @_builtins.property
+    def amendments(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.Amendment]:
+        """The amendments."""
+
+    def __init__(
+        self,
+        *,
+        amendments: _abc.Iterable[_resources_pb2.Amendment] | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amendments", b"amendments", "next_page_token", b"next_page_token", "position", b"position", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAmendmentsResponse: _TypeAlias = ListAmendmentsResponse  # noqa: Y015
+
+@_typing.final
+class GetReviewRequest(_message.Message):
+    """Request of GetReview."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"reviews/{review}"."""
+    at_least_as_fresh: _builtins.str
+    """A token of a write or an earlier read: the answer is at least as fresh. Waits within the
+    call's deadline.
+    """
+    @_builtins.property
+    def as_of(self) -> _values_pb2.AsOf:
+        """The instants to answer for; now when absent."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        at_least_as_fresh: _builtins.str = ...,
+        as_of: _values_pb2.AsOf | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "at_least_as_fresh", b"at_least_as_fresh", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetReviewRequest: _TypeAlias = GetReviewRequest  # noqa: Y015
+
+@_typing.final
+class GetReviewResponse(_message.Message):
+    """Answer of GetReview."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVIEW_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position that the answer was served at: it takes every event up to it into account."""
+    token: _builtins.str
+    """Token of that position."""
+    @_builtins.property
+    def review(self) -> _resources_pb2.Review:
+        """The review."""
+
+    def __init__(
+        self,
+        *,
+        review: _resources_pb2.Review | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["review", b"review"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "review", b"review", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetReviewResponse: _TypeAlias = GetReviewResponse  # noqa: Y015
+
+@_typing.final
+class ListReviewsRequest(_message.Message):
+    """Request of ListReviews."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CYCLE_FIELD_NUMBER: _builtins.int
+    TEAM_FIELD_NUMBER: _builtins.int
+    AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    cycle: _builtins.str
+    """The cycle: "cycles/{cycle}"."""
+    team: _builtins.str
+    """Only those of this team itself: "teams/{team}"; empty for all."""
+    at_least_as_fresh: _builtins.str
+    """A token of a write or an earlier read: the answer is at least as fresh. Waits within the
+    call's deadline.
+    """
+    page_size: _builtins.int
+    """How many to return at most, up to 1 000. 0 means 100."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before, with the same other fields. Later pages are read at the
+    first page's position.
+    """
+    @_builtins.property
+    def as_of(self) -> _values_pb2.AsOf:
+        """The instants to answer for; now when absent."""
+
+    def __init__(
+        self,
+        *,
+        cycle: _builtins.str = ...,
+        team: _builtins.str = ...,
+        at_least_as_fresh: _builtins.str = ...,
+        as_of: _values_pb2.AsOf | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "at_least_as_fresh", b"at_least_as_fresh", "cycle", b"cycle", "page_size", b"page_size", "page_token", b"page_token", "team", b"team"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListReviewsRequest: _TypeAlias = ListReviewsRequest  # noqa: Y015
+
+@_typing.final
+class ListReviewsResponse(_message.Message):
+    """Answer of ListReviews."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVIEWS_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position that the answer was served at: it takes every event up to it into account."""
+    token: _builtins.str
+    """Token of that position."""
+    next_page_token: _builtins.str
+    """Pass it to get the next page; empty on the last one."""
+    @_builtins.property
+    def reviews(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.Review]:
+        """The reviews."""
+
+    def __init__(
+        self,
+        *,
+        reviews: _abc.Iterable[_resources_pb2.Review] | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "position", b"position", "reviews", b"reviews", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListReviewsResponse: _TypeAlias = ListReviewsResponse  # noqa: Y015
+
+@_typing.final
+class GetLessonRequest(_message.Message):
+    """Request of GetLesson."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"cycles/{cycle}/lessons/{number}"."""
+    at_least_as_fresh: _builtins.str
+    """A token of a write or an earlier read: the answer is at least as fresh. Waits within the
+    call's deadline.
+    """
+    @_builtins.property
+    def as_of(self) -> _values_pb2.AsOf:
+        """The instants to answer for; now when absent."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        at_least_as_fresh: _builtins.str = ...,
+        as_of: _values_pb2.AsOf | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "at_least_as_fresh", b"at_least_as_fresh", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetLessonRequest: _TypeAlias = GetLessonRequest  # noqa: Y015
+
+@_typing.final
+class GetLessonResponse(_message.Message):
+    """Answer of GetLesson."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LESSON_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position that the answer was served at: it takes every event up to it into account."""
+    token: _builtins.str
+    """Token of that position."""
+    @_builtins.property
+    def lesson(self) -> _resources_pb2.Lesson:
+        """The lesson."""
+
+    def __init__(
+        self,
+        *,
+        lesson: _resources_pb2.Lesson | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lesson", b"lesson"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lesson", b"lesson", "position", b"position", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetLessonResponse: _TypeAlias = GetLessonResponse  # noqa: Y015
+
+@_typing.final
+class ListLessonsRequest(_message.Message):
+    """Request of ListLessons."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CYCLE_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    cycle: _builtins.str
+    """The cycle: "cycles/{cycle}"."""
+    subject: _builtins.str
+    """Only those about this objective or key result itself; empty for all."""
+    at_least_as_fresh: _builtins.str
+    """A token of a write or an earlier read: the answer is at least as fresh. Waits within the
+    call's deadline.
+    """
+    page_size: _builtins.int
+    """How many to return at most, up to 1 000. 0 means 100."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before, with the same other fields. Later pages are read at the
+    first page's position.
+    """
+    @_builtins.property
+    def as_of(self) -> _values_pb2.AsOf:
+        """The instants to answer for; now when absent."""
+
+    def __init__(
+        self,
+        *,
+        cycle: _builtins.str = ...,
+        subject: _builtins.str = ...,
+        at_least_as_fresh: _builtins.str = ...,
+        as_of: _values_pb2.AsOf | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "at_least_as_fresh", b"at_least_as_fresh", "cycle", b"cycle", "page_size", b"page_size", "page_token", b"page_token", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLessonsRequest: _TypeAlias = ListLessonsRequest  # noqa: Y015
+
+@_typing.final
+class ListLessonsResponse(_message.Message):
+    """Answer of ListLessons."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LESSONS_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position that the answer was served at: it takes every event up to it into account."""
+    token: _builtins.str
+    """Token of that position."""
+    next_page_token: _builtins.str
+    """Pass it to get the next page; empty on the last one."""
+    @_builtins.property
+    def lessons(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.Lesson]:
+        """The lessons."""
+
+    def __init__(
+        self,
+        *,
+        lessons: _abc.Iterable[_resources_pb2.Lesson] | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lessons", b"lessons", "next_page_token", b"next_page_token", "position", b"position", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLessonsResponse: _TypeAlias = ListLessonsResponse  # noqa: Y015

@@ -100,6 +100,46 @@ class ScoreServiceStub:
                 request_serializer=okr_dot_v1_dot_score__service__pb2.ExplainScoreRequest.SerializeToString,
                 response_deserializer=okr_dot_v1_dot_score__service__pb2.ExplainScoreResponse.FromString,
                 _registered_method=True)
+        self.GetSeal = channel.unary_unary(
+                '/okr.v1.ScoreService/GetSeal',
+                request_serializer=okr_dot_v1_dot_score__service__pb2.GetSealRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_score__service__pb2.GetSealResponse.FromString,
+                _registered_method=True)
+        self.ListSeals = channel.unary_unary(
+                '/okr.v1.ScoreService/ListSeals',
+                request_serializer=okr_dot_v1_dot_score__service__pb2.ListSealsRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_score__service__pb2.ListSealsResponse.FromString,
+                _registered_method=True)
+        self.GetAmendment = channel.unary_unary(
+                '/okr.v1.ScoreService/GetAmendment',
+                request_serializer=okr_dot_v1_dot_score__service__pb2.GetAmendmentRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_score__service__pb2.GetAmendmentResponse.FromString,
+                _registered_method=True)
+        self.ListAmendments = channel.unary_unary(
+                '/okr.v1.ScoreService/ListAmendments',
+                request_serializer=okr_dot_v1_dot_score__service__pb2.ListAmendmentsRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_score__service__pb2.ListAmendmentsResponse.FromString,
+                _registered_method=True)
+        self.GetReview = channel.unary_unary(
+                '/okr.v1.ScoreService/GetReview',
+                request_serializer=okr_dot_v1_dot_score__service__pb2.GetReviewRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_score__service__pb2.GetReviewResponse.FromString,
+                _registered_method=True)
+        self.ListReviews = channel.unary_unary(
+                '/okr.v1.ScoreService/ListReviews',
+                request_serializer=okr_dot_v1_dot_score__service__pb2.ListReviewsRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_score__service__pb2.ListReviewsResponse.FromString,
+                _registered_method=True)
+        self.GetLesson = channel.unary_unary(
+                '/okr.v1.ScoreService/GetLesson',
+                request_serializer=okr_dot_v1_dot_score__service__pb2.GetLessonRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_score__service__pb2.GetLessonResponse.FromString,
+                _registered_method=True)
+        self.ListLessons = channel.unary_unary(
+                '/okr.v1.ScoreService/ListLessons',
+                request_serializer=okr_dot_v1_dot_score__service__pb2.ListLessonsRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_score__service__pb2.ListLessonsResponse.FromString,
+                _registered_method=True)
 
 
 class ScoreServiceServicer:
@@ -210,6 +250,63 @@ class ScoreServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetSeal(self, request, context):
+        """Reads a seal of a cycle. It is the same for ever; only its reopening comes to it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSeals(self, request, context):
+        """Lists the seals of a cycle, the first one first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAmendment(self, request, context):
+        """Reads an amendment.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAmendments(self, request, context):
+        """Lists the amendments of a cycle in order.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetReview(self, request, context):
+        """Reads a review.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListReviews(self, request, context):
+        """Lists the reviews of a cycle in the order in which they were recorded; those held by the day asked
+        for.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetLesson(self, request, context):
+        """Reads a lesson.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListLessons(self, request, context):
+        """Lists the lessons of a cycle in order.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ScoreServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -277,6 +374,46 @@ def add_ScoreServiceServicer_to_server(servicer, server):
                     servicer.ExplainScore,
                     request_deserializer=okr_dot_v1_dot_score__service__pb2.ExplainScoreRequest.FromString,
                     response_serializer=okr_dot_v1_dot_score__service__pb2.ExplainScoreResponse.SerializeToString,
+            ),
+            'GetSeal': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSeal,
+                    request_deserializer=okr_dot_v1_dot_score__service__pb2.GetSealRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_score__service__pb2.GetSealResponse.SerializeToString,
+            ),
+            'ListSeals': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSeals,
+                    request_deserializer=okr_dot_v1_dot_score__service__pb2.ListSealsRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_score__service__pb2.ListSealsResponse.SerializeToString,
+            ),
+            'GetAmendment': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAmendment,
+                    request_deserializer=okr_dot_v1_dot_score__service__pb2.GetAmendmentRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_score__service__pb2.GetAmendmentResponse.SerializeToString,
+            ),
+            'ListAmendments': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAmendments,
+                    request_deserializer=okr_dot_v1_dot_score__service__pb2.ListAmendmentsRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_score__service__pb2.ListAmendmentsResponse.SerializeToString,
+            ),
+            'GetReview': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReview,
+                    request_deserializer=okr_dot_v1_dot_score__service__pb2.GetReviewRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_score__service__pb2.GetReviewResponse.SerializeToString,
+            ),
+            'ListReviews': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListReviews,
+                    request_deserializer=okr_dot_v1_dot_score__service__pb2.ListReviewsRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_score__service__pb2.ListReviewsResponse.SerializeToString,
+            ),
+            'GetLesson': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLesson,
+                    request_deserializer=okr_dot_v1_dot_score__service__pb2.GetLessonRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_score__service__pb2.GetLessonResponse.SerializeToString,
+            ),
+            'ListLessons': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLessons,
+                    request_deserializer=okr_dot_v1_dot_score__service__pb2.ListLessonsRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_score__service__pb2.ListLessonsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -631,6 +768,222 @@ class ScoreService:
             '/okr.v1.ScoreService/ExplainScore',
             okr_dot_v1_dot_score__service__pb2.ExplainScoreRequest.SerializeToString,
             okr_dot_v1_dot_score__service__pb2.ExplainScoreResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSeal(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.ScoreService/GetSeal',
+            okr_dot_v1_dot_score__service__pb2.GetSealRequest.SerializeToString,
+            okr_dot_v1_dot_score__service__pb2.GetSealResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSeals(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.ScoreService/ListSeals',
+            okr_dot_v1_dot_score__service__pb2.ListSealsRequest.SerializeToString,
+            okr_dot_v1_dot_score__service__pb2.ListSealsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAmendment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.ScoreService/GetAmendment',
+            okr_dot_v1_dot_score__service__pb2.GetAmendmentRequest.SerializeToString,
+            okr_dot_v1_dot_score__service__pb2.GetAmendmentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAmendments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.ScoreService/ListAmendments',
+            okr_dot_v1_dot_score__service__pb2.ListAmendmentsRequest.SerializeToString,
+            okr_dot_v1_dot_score__service__pb2.ListAmendmentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.ScoreService/GetReview',
+            okr_dot_v1_dot_score__service__pb2.GetReviewRequest.SerializeToString,
+            okr_dot_v1_dot_score__service__pb2.GetReviewResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListReviews(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.ScoreService/ListReviews',
+            okr_dot_v1_dot_score__service__pb2.ListReviewsRequest.SerializeToString,
+            okr_dot_v1_dot_score__service__pb2.ListReviewsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLesson(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.ScoreService/GetLesson',
+            okr_dot_v1_dot_score__service__pb2.GetLessonRequest.SerializeToString,
+            okr_dot_v1_dot_score__service__pb2.GetLessonResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLessons(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.ScoreService/ListLessons',
+            okr_dot_v1_dot_score__service__pb2.ListLessonsRequest.SerializeToString,
+            okr_dot_v1_dot_score__service__pb2.ListLessonsResponse.FromString,
             options,
             channel_credentials,
             insecure,

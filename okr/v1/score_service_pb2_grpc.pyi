@@ -82,6 +82,24 @@ class ScoreServiceStub:
     comes from. Following the steps gives the score that GetScorecard shows for the same instants.
     Costs by the number of key results that the score stands on, and answers some 1 kB for each.
     """
+    GetSeal: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.GetSealRequest, _score_service_pb2.GetSealResponse]
+    """Reads a seal of a cycle. It is the same for ever; only its reopening comes to it."""
+    ListSeals: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.ListSealsRequest, _score_service_pb2.ListSealsResponse]
+    """Lists the seals of a cycle, the first one first."""
+    GetAmendment: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.GetAmendmentRequest, _score_service_pb2.GetAmendmentResponse]
+    """Reads an amendment."""
+    ListAmendments: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.ListAmendmentsRequest, _score_service_pb2.ListAmendmentsResponse]
+    """Lists the amendments of a cycle in order."""
+    GetReview: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.GetReviewRequest, _score_service_pb2.GetReviewResponse]
+    """Reads a review."""
+    ListReviews: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.ListReviewsRequest, _score_service_pb2.ListReviewsResponse]
+    """Lists the reviews of a cycle in the order in which they were recorded; those held by the day asked
+    for.
+    """
+    GetLesson: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.GetLessonRequest, _score_service_pb2.GetLessonResponse]
+    """Reads a lesson."""
+    ListLessons: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.ListLessonsRequest, _score_service_pb2.ListLessonsResponse]
+    """Lists the lessons of a cycle in order."""
 
 @_typing.type_check_only
 class ScoreServiceAsyncStub(ScoreServiceStub):
@@ -132,6 +150,24 @@ class ScoreServiceAsyncStub(ScoreServiceStub):
     comes from. Following the steps gives the score that GetScorecard shows for the same instants.
     Costs by the number of key results that the score stands on, and answers some 1 kB for each.
     """
+    GetSeal: _aio.UnaryUnaryMultiCallable[_score_service_pb2.GetSealRequest, _score_service_pb2.GetSealResponse]  # type: ignore[assignment]
+    """Reads a seal of a cycle. It is the same for ever; only its reopening comes to it."""
+    ListSeals: _aio.UnaryUnaryMultiCallable[_score_service_pb2.ListSealsRequest, _score_service_pb2.ListSealsResponse]  # type: ignore[assignment]
+    """Lists the seals of a cycle, the first one first."""
+    GetAmendment: _aio.UnaryUnaryMultiCallable[_score_service_pb2.GetAmendmentRequest, _score_service_pb2.GetAmendmentResponse]  # type: ignore[assignment]
+    """Reads an amendment."""
+    ListAmendments: _aio.UnaryUnaryMultiCallable[_score_service_pb2.ListAmendmentsRequest, _score_service_pb2.ListAmendmentsResponse]  # type: ignore[assignment]
+    """Lists the amendments of a cycle in order."""
+    GetReview: _aio.UnaryUnaryMultiCallable[_score_service_pb2.GetReviewRequest, _score_service_pb2.GetReviewResponse]  # type: ignore[assignment]
+    """Reads a review."""
+    ListReviews: _aio.UnaryUnaryMultiCallable[_score_service_pb2.ListReviewsRequest, _score_service_pb2.ListReviewsResponse]  # type: ignore[assignment]
+    """Lists the reviews of a cycle in the order in which they were recorded; those held by the day asked
+    for.
+    """
+    GetLesson: _aio.UnaryUnaryMultiCallable[_score_service_pb2.GetLessonRequest, _score_service_pb2.GetLessonResponse]  # type: ignore[assignment]
+    """Reads a lesson."""
+    ListLessons: _aio.UnaryUnaryMultiCallable[_score_service_pb2.ListLessonsRequest, _score_service_pb2.ListLessonsResponse]  # type: ignore[assignment]
+    """Lists the lessons of a cycle in order."""
 
 class ScoreServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers what the plan and the scores are, or were."""
@@ -257,5 +293,71 @@ class ScoreServiceServicer(metaclass=_abc_1.ABCMeta):
         comes from. Following the steps gives the score that GetScorecard shows for the same instants.
         Costs by the number of key results that the score stands on, and answers some 1 kB for each.
         """
+
+    @_abc_1.abstractmethod
+    def GetSeal(
+        self,
+        request: _score_service_pb2.GetSealRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_score_service_pb2.GetSealResponse, _abc.Awaitable[_score_service_pb2.GetSealResponse]]:
+        """Reads a seal of a cycle. It is the same for ever; only its reopening comes to it."""
+
+    @_abc_1.abstractmethod
+    def ListSeals(
+        self,
+        request: _score_service_pb2.ListSealsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_score_service_pb2.ListSealsResponse, _abc.Awaitable[_score_service_pb2.ListSealsResponse]]:
+        """Lists the seals of a cycle, the first one first."""
+
+    @_abc_1.abstractmethod
+    def GetAmendment(
+        self,
+        request: _score_service_pb2.GetAmendmentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_score_service_pb2.GetAmendmentResponse, _abc.Awaitable[_score_service_pb2.GetAmendmentResponse]]:
+        """Reads an amendment."""
+
+    @_abc_1.abstractmethod
+    def ListAmendments(
+        self,
+        request: _score_service_pb2.ListAmendmentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_score_service_pb2.ListAmendmentsResponse, _abc.Awaitable[_score_service_pb2.ListAmendmentsResponse]]:
+        """Lists the amendments of a cycle in order."""
+
+    @_abc_1.abstractmethod
+    def GetReview(
+        self,
+        request: _score_service_pb2.GetReviewRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_score_service_pb2.GetReviewResponse, _abc.Awaitable[_score_service_pb2.GetReviewResponse]]:
+        """Reads a review."""
+
+    @_abc_1.abstractmethod
+    def ListReviews(
+        self,
+        request: _score_service_pb2.ListReviewsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_score_service_pb2.ListReviewsResponse, _abc.Awaitable[_score_service_pb2.ListReviewsResponse]]:
+        """Lists the reviews of a cycle in the order in which they were recorded; those held by the day asked
+        for.
+        """
+
+    @_abc_1.abstractmethod
+    def GetLesson(
+        self,
+        request: _score_service_pb2.GetLessonRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_score_service_pb2.GetLessonResponse, _abc.Awaitable[_score_service_pb2.GetLessonResponse]]:
+        """Reads a lesson."""
+
+    @_abc_1.abstractmethod
+    def ListLessons(
+        self,
+        request: _score_service_pb2.ListLessonsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_score_service_pb2.ListLessonsResponse, _abc.Awaitable[_score_service_pb2.ListLessonsResponse]]:
+        """Lists the lessons of a cycle in order."""
 
 def add_ScoreServiceServicer_to_server(servicer: ScoreServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -350,6 +350,34 @@ ALIGNMENT_KIND_CONTRIBUTES: AlignmentKind.ValueType  # 2
 """The child's score counts in the parent objective's score."""
 Global___AlignmentKind: _TypeAlias = AlignmentKind  # noqa: Y015
 
+class _ReviewKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReviewKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReviewKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REVIEW_KIND_UNSPECIFIED: _ReviewKind.ValueType  # 0
+    """Never stored."""
+    REVIEW_KIND_WEEKLY: _ReviewKind.ValueType  # 1
+    """Every week or two: check-ins and deviations."""
+    REVIEW_KIND_MONTHLY: _ReviewKind.ValueType  # 2
+    """Every month: trends and adjustments."""
+    REVIEW_KIND_QUARTERLY: _ReviewKind.ValueType  # 3
+    """At a cycle's end: outcome, grades and lessons."""
+
+class ReviewKind(_ReviewKind, metaclass=_ReviewKindEnumTypeWrapper):
+    """How often a review is held."""
+
+REVIEW_KIND_UNSPECIFIED: ReviewKind.ValueType  # 0
+"""Never stored."""
+REVIEW_KIND_WEEKLY: ReviewKind.ValueType  # 1
+"""Every week or two: check-ins and deviations."""
+REVIEW_KIND_MONTHLY: ReviewKind.ValueType  # 2
+"""Every month: trends and adjustments."""
+REVIEW_KIND_QUARTERLY: ReviewKind.ValueType  # 3
+"""At a cycle's end: outcome, grades and lessons."""
+Global___ReviewKind: _TypeAlias = ReviewKind  # noqa: Y015
+
 @_typing.final
 class PersonalText(_message.Message):
     """Text that may name a person: who acted, who owns, notes and reasons.
@@ -1407,3 +1435,71 @@ class Measurement(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_reading) -> _WhichOneofReturnType_reading | None: ...
 
 Global___Measurement: _TypeAlias = Measurement  # noqa: Y015
+
+@_typing.final
+class FinalScore(_message.Message):
+    """The final score of a team or an objective, as a seal holds it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    ORIGINAL_SCORE_FIELD_NUMBER: _builtins.int
+    AS_JUDGED_SCORE_FIELD_NUMBER: _builtins.int
+    COMPUTED_SCORE_FIELD_NUMBER: _builtins.int
+    OVERRIDE_SCORE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"teams/{team}" or "objectives/{objective}"."""
+    score: _builtins.str
+    """The final score, absent where there is none. Of an objective: the override where a person set
+    one, else what the policy computed when it was graded; of one that nobody graded what the
+    policy computes on the sealed day.
+    """
+    original_score: _builtins.str
+    """Against the original plan, absent where there is none."""
+    as_judged_score: _builtins.str
+    """From the key results' scores as judged on their check-ins' days, absent where there is none."""
+    computed_score: _builtins.str
+    """Of an objective: what the policy computes on the sealed day, absent where it computes none."""
+    override_score: _builtins.str
+    """Of an objective: the score that a person set when it was graded last, absent without one."""
+    state: Global___ObjectiveState.ValueType
+    """Of an objective: GRADED, ABANDONED, or ACTIVE where nobody graded it. Of a team UNSPECIFIED."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        score: _builtins.str | None = ...,
+        original_score: _builtins.str | None = ...,
+        as_judged_score: _builtins.str | None = ...,
+        computed_score: _builtins.str | None = ...,
+        override_score: _builtins.str | None = ...,
+        state: Global___ObjectiveState.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_as_judged_score", b"_as_judged_score", "_computed_score", b"_computed_score", "_original_score", b"_original_score", "_override_score", b"_override_score", "_score", b"_score", "as_judged_score", b"as_judged_score", "computed_score", b"computed_score", "original_score", b"original_score", "override_score", b"override_score", "score", b"score"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_as_judged_score", b"_as_judged_score", "_computed_score", b"_computed_score", "_original_score", b"_original_score", "_override_score", b"_override_score", "_score", b"_score", "as_judged_score", b"as_judged_score", "computed_score", b"computed_score", "name", b"name", "original_score", b"original_score", "override_score", b"override_score", "score", b"score", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__as_judged_score: _TypeAlias = _typing.Literal["as_judged_score"]  # noqa: Y015
+    _WhichOneofArgType__as_judged_score: _TypeAlias = _typing.Literal["_as_judged_score", b"_as_judged_score"]  # noqa: Y015
+    _WhichOneofReturnType__computed_score: _TypeAlias = _typing.Literal["computed_score"]  # noqa: Y015
+    _WhichOneofArgType__computed_score: _TypeAlias = _typing.Literal["_computed_score", b"_computed_score"]  # noqa: Y015
+    _WhichOneofReturnType__original_score: _TypeAlias = _typing.Literal["original_score"]  # noqa: Y015
+    _WhichOneofArgType__original_score: _TypeAlias = _typing.Literal["_original_score", b"_original_score"]  # noqa: Y015
+    _WhichOneofReturnType__override_score: _TypeAlias = _typing.Literal["override_score"]  # noqa: Y015
+    _WhichOneofArgType__override_score: _TypeAlias = _typing.Literal["_override_score", b"_override_score"]  # noqa: Y015
+    _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
+    _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__as_judged_score) -> _WhichOneofReturnType__as_judged_score | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__computed_score) -> _WhichOneofReturnType__computed_score | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__original_score) -> _WhichOneofReturnType__original_score | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__override_score) -> _WhichOneofReturnType__override_score | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
+
+Global___FinalScore: _TypeAlias = FinalScore  # noqa: Y015

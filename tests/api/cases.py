@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tests.api.cases_of_ends import ENDS
 from tests.api.cases_of_fields import DEFINITIONS, MEASUREMENTS, TEXTS
 from tests.api.cases_of_names import ETAGS, TAKEN_ID, UNKNOWN_RESOURCE, UNREASONED
 from tests.api.cases_of_state import ALIGNMENTS, PARTS, STATES
@@ -23,5 +24,6 @@ TABLES: Final = {
     "definition": DEFINITIONS,
     "part of an adjustment": PARTS,
     "stale etag": ETAGS,
+    "a cycle's end": ENDS,
 }
 """Every request that is refused for what it says, by what is wrong with it."""

@@ -29,6 +29,7 @@ from tests.support.ask import (
     adjust,
     align,
     check_in,
+    close,
     commit,
     correct,
     cycle,
@@ -36,6 +37,7 @@ from tests.support.ask import (
     grade,
     new,
     objective,
+    reopen,
     retire,
     retract,
     revise,
@@ -147,6 +149,8 @@ ETAGS: Final = tuple(
     )
     for name, request, resource, etag in (
         ("cycle", update_cycle(title="x", etag='"9"', because=WHY), Q3, '"2"'),
+        ("closed cycle", close(etag='"1"'), Q3, '"2"'),
+        ("opened cycle", reopen("cycles/closed", etag='"2"'), "cycles/closed", '"4"'),
         ("team", update_team("teams/sales", title="x", etag='"9"'), "teams/sales", '"1"'),
         ("objective", update_objective(title="x", etag="1", because=WHY), AWARENESS, '"1"'),
         ("key result", revise(target="1", etag='"0"', because=WHY), FOLLOWERS, '"1"'),

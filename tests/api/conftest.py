@@ -11,6 +11,7 @@ from tests.support.ask import (
     adjust,
     align,
     check_in,
+    close,
     commit,
     cycle,
     drop,
@@ -21,6 +22,7 @@ from tests.support.ask import (
     propose,
     retire,
     retract,
+    review,
     team,
     update_cycle,
 )
@@ -54,7 +56,8 @@ def furnish(me: Caller) -> None:
     In the quarter: `awareness` (followers with check-ins 1 and 2, the second retracted; traffic;
     newsletter, dropped) contributes to `revenue` (customers); `graded` and `given-up` are closed;
     `measures` has a key result of each kind. The team `old` is retired. The adjustment `first` is
-    made, `waiting` proposed.
+    made, `waiting` proposed. The quarter before is sealed: `marked`, graded, contributes to `done`
+    (reach; gone, dropped).
     """
     me.all_of(
         *(team(), team("sales"), team("old"), retire("teams/old")),
@@ -89,6 +92,20 @@ def furnish(me: Caller) -> None:
         objective("careful", cycle="cycles/approved"),
         commit("cycles/approved"),
         update_cycle("cycles/approved", adjustments_need_approval=True, because="from now on"),
+        *(cycle("closed", first="2024-04-01", last="2024-06-30"), review("held")),
+        objective("done", new("reach", target="8"), new("gone", target="1"), cycle="cycles/closed"),
+        *(
+            objective("marked", cycle="cycles/closed"),
+            align("objectives/marked", "objectives/done"),
+        ),
+        *(
+            cycle("may", first="2024-05-01", last="2024-05-31"),
+            objective("week", cycle="cycles/may"),
+        ),
+        *(commit("cycles/may"), commit("cycles/closed")),
+        check_in("objectives/done/keyResults/reach", "6", on="2024-06-10"),
+        drop("objectives/done/keyResults/gone", because="nobody to do it"),
+        *(grade("objectives/marked", on="2024-06-30"), close("cycles/closed")),
     )
 
 

@@ -16,6 +16,7 @@ import pytest
 from grpc import StatusCode
 
 from ledger import decisions
+from ledger.event import Record
 from ledger.log import datastore
 from ledger.log.contract import Append, EncodedEvent
 from ledger.log.lane import WriteLane
@@ -149,13 +150,23 @@ def projection_stopped(at: Place) -> Refused:
     return error
 
 
+class NothingToSeal:
+    """A sealer where no cycle is closed."""
+
+    async def sealed(self, closing: Record) -> Record:
+        raise AssertionError(closing)
+
+    async def foreseen(self, closing: Record) -> Record:
+        raise AssertionError(closing)
+
+
 def shutting_down(at: Place) -> Refused:
     """The lane has stopped while the server still listens."""
     with closing(open_log(at.file)) as log:
         lane = WriteLane(log, Domain(), Domain())
         lane.start()
         lane.stop()
-        rpc = LedgerRpc(lane, log, Tokens(log.identity().log_id, 1))
+        rpc = LedgerRpc(lane, log, Tokens(log.identity().log_id, 1), NothingToSeal())
 
         def add(server: Any) -> None:
             add_LedgerServiceServicer_to_server(rpc, server)

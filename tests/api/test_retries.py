@@ -18,21 +18,27 @@ from tests.support.ask import (
     add,
     adjust,
     align,
+    amend,
     approve,
+    carry_over,
     check_in,
+    close,
     commit,
     correct,
     cycle,
     drop,
     grade,
+    lesson,
     new,
     objective,
     propose,
     regrade,
     reject,
+    reopen,
     restore,
     retire,
     retract,
+    review,
     revise,
     team,
     unalign,
@@ -71,6 +77,9 @@ def quarter() -> list[Any]:
         approve("approved"),
         *(abandon("objectives/doomed", because=WHY), grade(on="2024-09-30")),
         regrade(override_score="0.5", on="2024-09-30", because=WHY),
+        *(cycle("q4", first="2024-10-01", last="2024-12-31"), review("q3", participants=["Évi"])),
+        *(objective("next", cycle="cycles/q4", bare=True), carry_over(TRAFFIC, baseline="2")),
+        *(lesson(AWARENESS, review="reviews/q3"), close(), amend(TRAFFIC), reopen()),
     ]
     for number, step in enumerate(steps):
         step.request_id = str(uuid5(NAMESPACE_OID, str(number)))
@@ -85,7 +94,7 @@ def asker(step: Message) -> Metadata:
 def test_the_quarter_has_a_request_of_every_method() -> None:
     asked = {METHODS[step.DESCRIPTOR.full_name].name for step in quarter()}
     assert asked == set(WRITES)
-    assert len(WRITES) == 24
+    assert len(WRITES) == 30
 
 
 def test_the_same_request_gets_the_same_bytes_for_ever(loop: LoopThread, tmp_path: Path) -> None:

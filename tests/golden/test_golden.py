@@ -21,9 +21,7 @@ from tests.support.serving import shared_loop
 from tests.support.whole import whole_service
 
 LATER = {
-    *("CycleClosing", "CycleSealed", "CycleReopened", "PersonRegistered", "PersonErased"),
-    "KeyResultCarriedOver",
-    *("ReviewHeld", "LessonRecorded", "AmendmentRecorded"),
+    *("PersonRegistered", "PersonErased"),
 }
 """Events that no request makes yet."""
 

@@ -22,11 +22,17 @@ from tests.support.scenario import ACTOR, Scenario
 BEA = "people/bea"
 CRM = "services/crm"
 MORE = f"{ask.AWARENESS}/keyResults/more"
+EARLIER = "objectives/early/keyResults/reach"
 
 
 def careful() -> Scenario:
-    """A committed quarter whose changes need approval."""
-    return ask.drafted().given(ask.update_cycle(adjustments_need_approval=True), ask.commit())
+    """A committed quarter whose changes need approval, after another with a key result."""
+    return ask.drafted().given(
+        ask.update_cycle(adjustments_need_approval=True),
+        ask.commit(),
+        ask.cycle("q2", "2026-04-01", "2026-06-30"),
+        ask.objective("early", ask.new("reach", target="2"), cycle="cycles/q2"),
+    )
 
 
 def proposed(*changes: Message, on: str = "") -> Scenario:
@@ -112,6 +118,7 @@ def test_it_holds_from_the_day_that_it_names() -> None:
 def test_every_kind_of_change_may_be_proposed() -> None:
     other = "objectives/other"
     scenario = proposed(
+        ask.carry_over(EARLIER, ask.AWARENESS, baseline="1"),
         ask.objective("other"),
         ask.update_objective(title="Brand"),
         ask.add("more", target="5"),
@@ -128,6 +135,14 @@ def test_every_kind_of_change_may_be_proposed() -> None:
     foreseen = [str(each.WhichOneof("event")) for each in fact.foreseen]
     assert sorted({*foreseen}) == sorted(f.name for f in fact.Foreseen.DESCRIPTOR.fields)
     assert len(scenario.when(ask.approve()).events) == 2 + len(foreseen)
+
+
+def test_what_is_carried_over_must_be_as_it_was() -> None:
+    scenario = proposed(ask.carry_over(EARLIER, ask.AWARENESS, baseline="1"))
+
+    refusal = outdated(scenario.given(ask.revise(EARLIER, target="3")))
+
+    assert refusal.changed == (EARLIER,)
 
 
 @pytest.mark.parametrize(

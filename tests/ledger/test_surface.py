@@ -36,15 +36,8 @@ STREAMS = {
 }
 # Events that no request of this version makes; a log may hold them all the same.
 OF_LATER_VERSIONS = {
-    "CycleClosing",
-    "CycleSealed",
-    "CycleReopened",
-    "LessonRecorded",
-    "AmendmentRecorded",
     "PersonRegistered",
     "PersonErased",
-    "KeyResultCarriedOver",
-    "ReviewHeld",
 }
 
 
@@ -131,6 +124,15 @@ def _every_event_made() -> list[str]:
         ask.reject("rejected"),
     )
     scenario.by("people/bea").given(ask.approve("approved"), ask.grade(), ask.regrade())
+    scenario.given(
+        ask.review(),
+        ask.lesson(),
+        ask.cycle("q4", "2026-10-01", "2026-12-31"),
+        ask.objective("next", cycle="cycles/q4", bare=True),
+        ask.carry_over(baseline="1100"),
+        ask.close(because="it is over"),
+    )
+    scenario.given_seal().given(ask.amend(), ask.reopen())
     return [record.event_type.removeprefix(PREFIX) for record in scenario.records]
 
 
@@ -202,6 +204,10 @@ REFUSED: dict[type[Refusal], tuple[Scenario, Message]] = {
     refusals.ProposalOutdated: (
         ask.committed().given(ask.propose(ask.drop()), ask.grade()).by("people/bea"),
         ask.approve(),
+    ),
+    refusals.CarryOverNotLater: (
+        ask.drafted().given(ask.objective("next", bare=True)),
+        ask.carry_over(baseline="1"),
     ),
 }
 

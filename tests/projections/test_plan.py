@@ -87,8 +87,6 @@ def test_many_subjects_in_one_go(connection: Connection) -> None:
 def test_facts_without_a_date_hold_from_the_beginning(connection: Connection) -> None:
     (row,) = revisions.of(connection, "teams/sales", 99)
     assert row.effective == date.min
-    (review,) = revisions.of(connection, "reviews/r", 99)
-    assert review.event_type == "okr.v1.ReviewHeld"
 
 
 def test_an_adjustment_and_what_it_changed(connection: Connection) -> None:

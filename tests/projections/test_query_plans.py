@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 from sqlalchemy import Select, create_engine
 
-from projections import adjustments, alignments, known_check_ins, plan, revision_lists, revisions
+from projections import (
+    adjustments,
+    alignments,
+    chronicle,
+    known_check_ins,
+    plan,
+    revision_lists,
+    revisions,
+)
 from projections.follower import Follower
 from projections.known_check_ins import counts, in_force
 from projections.revision_lists import Level, Order
@@ -42,6 +50,9 @@ QUERIES: dict[str, Select[Any]] = {
         for order in (Order(), Order(by_day=True, descending=False))
         for first in (True, False)
     },
+    "entry of a chronicle": chronicle._named(),
+    "chronicle of a cycle": chronicle._of_cycle(about=False),
+    "chronicle about something": chronicle._of_cycle(about=True),
 }
 
 

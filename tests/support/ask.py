@@ -273,6 +273,64 @@ def reject(name: str = "week-6", because: str = "too late") -> api.RejectAdjustm
     return api.RejectAdjustmentRequest(name=f"adjustments/{name}", reason=because)
 
 
+def close(name: str = Q3, **rest: Any) -> api.CloseCycleRequest:
+    """Closing a cycle."""
+    return _with(api.CloseCycleRequest(name=name), rest)
+
+
+def reopen(name: str = Q3, because: str = "a late invoice", **rest: Any) -> api.ReopenCycleRequest:
+    """Opening it again."""
+    return _with(api.ReopenCycleRequest(name=name), {"because": because, **rest})
+
+
+def amend(
+    subject: str = "", statement: str = "one counter stood still", parent: str = Q3, **rest: Any
+) -> api.RecordAmendmentRequest:
+    """A late fact beside the seal."""
+    request = api.RecordAmendmentRequest(parent=parent, subject=subject, statement=statement)
+    return _with(request, rest)
+
+
+def carry_over(
+    continued_from: str = FOLLOWERS,
+    parent: str = "objectives/next",
+    *,
+    mask: tuple[str, ...] = (),
+    **rest: Any,
+) -> api.CarryOverKeyResultRequest:
+    """Continuing a key result in a later cycle; what is not circumstance is definition."""
+    request = api.CarryOverKeyResultRequest(
+        continued_from=continued_from,
+        parent=parent,
+        key_result_id=rest.pop("key_result_id", ""),
+    )
+    return _changing(request, values.KeyResultDefinition, mask, rest)
+
+
+def review(
+    name: str = "week-6",
+    kind: int = values.ReviewKind.REVIEW_KIND_WEEKLY,
+    cycle: str = Q3,
+    **rest: Any,
+) -> api.RecordReviewRequest:
+    """A review that was held."""
+    lists = {k: rest.pop(k) for k in ("participants", "adjustments") if k in rest}
+    request = api.RecordReviewRequest(review_id=name, cycle=cycle, **lists)
+    return _with(request, {"kind": kind, **rest})
+
+
+def lesson(
+    subject: str = "",
+    lesson: str = "Ask earlier",
+    parent: str = Q3,
+    category: int = Category.CATEGORY_LEARNING,
+    **rest: Any,
+) -> api.RecordLessonRequest:
+    """A lesson that was learnt."""
+    request = api.RecordLessonRequest(parent=parent, subject=subject, lesson=lesson)
+    return _with(request, {"category": category, **rest})
+
+
 def _changing(
     request: Request, definition: type[Message], mask: tuple[str, ...], rest: dict[str, Any]
 ) -> Request:

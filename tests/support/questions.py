@@ -51,6 +51,18 @@ def _about(me: Caller, cycle: str, as_of: AsOf) -> Iterator[Message]:
     yield audit.ListObjectiveRevisionsRequest(parent="objectives/-", cycle=cycle, as_of=as_of)
     for made in me.ask(audit.ListAdjustmentsRequest(cycle=cycle)).adjustments:
         yield audit.GetAdjustmentRequest(name=made.name, as_of=as_of)
+    yield scores.ListSealsRequest(cycle=cycle, as_of=as_of)
+    for seal in me.ask(scores.ListSealsRequest(cycle=cycle)).seals:
+        yield scores.GetSealRequest(name=seal.name, as_of=as_of)
+    yield scores.ListAmendmentsRequest(cycle=cycle, as_of=as_of)
+    for amendment in me.ask(scores.ListAmendmentsRequest(cycle=cycle)).amendments:
+        yield scores.GetAmendmentRequest(name=amendment.name, as_of=as_of)
+    yield scores.ListReviewsRequest(cycle=cycle, as_of=as_of)
+    for review in me.ask(scores.ListReviewsRequest(cycle=cycle)).reviews:
+        yield scores.GetReviewRequest(name=review.name, as_of=as_of)
+    yield scores.ListLessonsRequest(cycle=cycle, as_of=as_of)
+    for lesson in me.ask(scores.ListLessonsRequest(cycle=cycle)).lessons:
+        yield scores.GetLessonRequest(name=lesson.name, as_of=as_of)
     for each in me.ask(scores.ListTeamsRequest()).teams:
         yield scores.GetTeamRequest(name=each.name, as_of=as_of)
         yield scores.GetScorecardRequest(cycle=cycle, team=each.name, as_of=as_of)

@@ -28,6 +28,7 @@ from ledger.teams import Team
 from ledger.values import date_message
 from ledger.view import View
 from okr.v1.event_record_pb2 import EventMetadata
+from okr.v1.events_pb2 import CycleSealed
 
 Event = TypeVar("Event", bound=Message)
 
@@ -72,6 +73,13 @@ class Scenario:
         if effective:
             metadata.effective_date.CopyFrom(date_message(date.fromisoformat(effective)))
         self.record(Decision((NewEvent(stream, fact),), metadata))
+        return self
+
+    def given_seal(self, name: str = "cycles/q3", **scores: Any) -> Self:
+        """That the cycle which is being closed was sealed, as the ledger does by itself."""
+        position = self.cycle(name).closing_position
+        scored = CycleSealed(cycle=name, closing_position=position, **scores)
+        self.record(decide(self.view(), scored, self.context()))
         return self
 
     def when(self, request: Message) -> Self:
@@ -169,6 +177,7 @@ class Scenario:
             self.on_behalf_of,
             REQUEST,
             lambda: f"made-{len(self.records)}",
+            len(self.records),
         )
 
     @property

@@ -14,12 +14,22 @@ from okr.quarter.reader import read
 from okr.quarter.sending import send
 from okr.v1 import audit_service_pb2 as audit
 from okr.v1.values_pb2 import AsOf
-from tests.support.ask import approve, objective, propose, reject
+from tests.support.ask import (
+    amend,
+    approve,
+    close,
+    lesson,
+    objective,
+    propose,
+    reject,
+    review,
+)
 from tests.support.questions import questions, spread
 from tests.support.server_process import ROOT, okr_ledger, server_process
 from tests.support.whole import Caller, request_types
 
 QUARTERS: Final = ("marketing-sales-2026q3.json", "ipfs-cluster-2019q2.csv")
+QUARTER: Final = "cycles/2026-q3"
 INSTANTS: Final = 3
 """Positions, and days of each cycle, that every read is asked about."""
 
@@ -36,10 +46,20 @@ def proposed(address: str) -> None:
     """Proposals of one person that another approves, rejects, and leaves as they are."""
     with OkrClient(address, actor="people/anna") as anna, OkrClient(address) as another:
         for name in ("approved", "rejected", "waiting"):
-            more = objective(name, cycle="cycles/2026-q3")
-            anna.ledger.ProposeAdjustment(propose(more, name=name, cycle="cycles/2026-q3"))
+            more = objective(name, cycle=QUARTER)
+            anna.ledger.ProposeAdjustment(propose(more, name=name, cycle=QUARTER))
         another.ledger.ApproveAdjustment(approve("approved"))
         another.ledger.RejectAdjustment(reject("rejected"))
+
+
+def ended(me: Caller) -> None:
+    """The newer quarter is looked back on and closed."""
+    me.all_of(
+        review("retro", cycle=QUARTER, participants=["Évi"]),
+        lesson(parent=QUARTER, review="reviews/retro"),
+        close(QUARTER),
+        amend(parent=QUARTER),
+    )
 
 
 def answers(address: str, asked: list[Message]) -> list[bytes | str]:
@@ -64,6 +84,7 @@ def test_rebuilt_read_models_answer_byte_for_byte(tmp_path: Path) -> None:
         proposed(server.address)
         with grpc.insecure_channel(server.address) as channel:
             me = Caller(channel)
+            ended(me)
             asked = questions(me, spread(1, me.head(), INSTANTS), INSTANTS)
         before = answers(server.address, asked)
         assert server.stop() == 0

@@ -42,6 +42,7 @@ NEXT: Final = {
     "ADJUSTMENT_STATE": "okr adjustments CYCLE tells who decided on it and why.",
     "OWN_PROPOSAL": "Ask another person to approve it. You may withdraw it: okr reject.",
     "PROPOSAL_OUTDATED": "Look at what changed (okr events), reject this one and propose again.",
+    "CARRY_OVER_NOT_LATER": "Choose an objective of a cycle that begins later.",
     "PAGE_TOKEN_INVALID": "List again from the first page.",
     "TOKEN_FOREIGN": "The token is of another ledger: read again without it.",
     "TOKEN_LOST": "The ledger was restored from a backup: read again.",

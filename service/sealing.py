@@ -1,0 +1,153 @@
+"""Sealing: what a request to close a cycle began is finished, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextvars import Context
+from dataclasses import replace
+from typing import Final
+
+import structlog
+
+from ledger.closing import numbered, sealed_day
+from ledger.event import Record
+from ledger.log.command import Command, Done
+from ledger.log.contract import LogReader
+from ledger.refusals import CycleState
+from okr.v1.events_pb2 import CycleClosing, CycleSealed
+from projections.as_of import Known
+from projections.cycle_end import final_scores
+from projections.reading import Reader
+
+RETRY_SECONDS: Final = 2.0
+"""How long a cycle that could not be sealed waits until it is tried again."""
+PAGE: Final = 1000
+
+log = structlog.get_logger()
+
+
+class Sealing:
+    """Scores each cycle that is being closed at its closing's position and has the seal recorded.
+
+    A closing without a seal is all that it works from, so it can be interrupted at any instant and
+    goes on when it runs again. The scores follow from the position and the day alone, and the log
+    takes one seal of a closing: it does not matter how often, or where, one is tried. It belongs
+    to one event loop.
+    """
+
+    def __init__(
+        self,
+        ledger: LogReader,
+        submit: Callable[[Command], Awaitable[Done]],
+        reader: Reader,
+        *,
+        retry_seconds: float = RETRY_SECONDS,
+    ) -> None:
+        self._log = ledger
+        self._submit = submit
+        self._reader = reader
+        self._retry_seconds = retry_seconds
+        self._tasks: dict[int, asyncio.Task[Record]] = {}
+        self._timers: dict[int, asyncio.TimerHandle] = {}
+
+    async def resume(self) -> None:
+        """Begin to seal what was being closed when the last server ended."""
+        for closing in await asyncio.to_thread(self._unsealed):
+            self._begin(closing)
+
+    def stop(self) -> None:
+        """Leave the rest to the next server."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        for task in self._tasks.values():
+            task.cancel()
+
+    async def sealed(self, closing: Record) -> Record:
+        """The record of the closing's seal, once there is one; the same for ever.
+
+        Raises:
+            ProjectionStopped, DeadlinePassed, LogError: there is none yet. It will come.
+        """
+        self._begin(closing)
+        return await asyncio.shield(self._tasks[closing.position])
+
+    async def foreseen(self, closing: Record) -> Record:
+        """The record that would seal the cycle if the closing were recorded now."""
+        seals = await asyncio.to_thread(self._seals, closing.stream)
+        scored = await self._scored(closing, closing.position - 1)
+        scored.closing_position = closing.position
+        return replace(
+            closing,
+            position=closing.position + 1,
+            stream_version=closing.stream_version + 1,
+            event_type=CycleSealed.DESCRIPTOR.full_name,
+            payload=numbered(scored, len(seals) + 1).SerializeToString(),
+        )
+
+    def _begin(self, closing: Record) -> None:
+        """Start to seal, if that is not under way.
+
+        In a task that is no caller's: it knows no deadline, and ends with none who wait for it.
+        """
+        if closing.position not in self._tasks:
+            task = asyncio.create_task(self._seal(closing), context=Context())
+            self._tasks[closing.position] = task
+            task.add_done_callback(lambda ended: self._ended(closing, ended))
+
+    def _ended(self, closing: Record, task: asyncio.Task[Record]) -> None:
+        del self._tasks[closing.position]
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        log.warning("not sealed yet", cycle=closing.stream, error=repr(error))
+        self._timers[closing.position] = asyncio.get_running_loop().call_later(
+            self._retry_seconds, self._again, closing
+        )
+
+    def _again(self, closing: Record) -> None:
+        del self._timers[closing.position]
+        self._begin(closing)
+
+    async def _seal(self, closing: Record) -> Record:
+        found = await asyncio.to_thread(self._seal_of, closing)
+        if found is not None:
+            return found
+        scored = await self._scored(closing, closing.position)
+        try:
+            return (await self._submit(Command(scored, principal=""))).records[-1]
+        except CycleState:
+            # Another server was faster.
+            found = await asyncio.to_thread(self._seal_of, closing)
+            if found is None:
+                raise
+            return found
+
+    async def _scored(self, closing: Record, position: int) -> CycleSealed:
+        day = sealed_day(closing)
+        return await self._reader.at(
+            lambda connection, known: final_scores(connection, closing.stream, known.position, day),
+            Known(position, closing.recorded_us, day),
+        )
+
+    def _seal_of(self, closing: Record) -> Record | None:
+        later = (seal for seal in self._seals(closing.stream) if seal.position > closing.position)
+        return next(later, None)
+
+    def _seals(self, cycle: str) -> list[Record]:
+        kind = CycleSealed.DESCRIPTOR.full_name
+        return [r for r in self._log.read_stream(cycle) if r.event_type == kind]
+
+    def _unsealed(self) -> list[Record]:
+        """The closings that no seal follows; costs by the number of closings ever."""
+        kinds = [kind.DESCRIPTOR.full_name for kind in (CycleClosing, CycleSealed)]
+        waiting: dict[str, Record] = {}
+        after = 0
+        while page := self._log.list_events(event_types=kinds, after=after, limit=PAGE):
+            for record in page:
+                if record.event_type == kinds[0]:
+                    waiting[record.stream] = record
+                else:
+                    waiting.pop(record.stream, None)
+            after = page[-1].position
+        return list(waiting.values())

@@ -21,10 +21,13 @@ from ledger.tokens import Tokens
 from okr.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_server
 from okr.v1.ledger_service_pb2_grpc import add_LedgerServiceServicer_to_server
 from okr.v1.operations_service_pb2_grpc import add_OperationsServiceServicer_to_server
+from okr.v1.replay_service_pb2_grpc import add_ReplayServiceServicer_to_server
 from okr.v1.score_service_pb2_grpc import add_ScoreServiceServicer_to_server
 from projections.errors import ProjectionStopped
 from projections.follower import Follower
 from projections.reading import Reader
+from projections.replay.rpc import ReplayRpc
+from projections.replay.tail import Tail
 from projections.rpc import AuditRpc, ScoreRpc
 from projections.views import Views
 from projections.watcher import Watcher
@@ -42,14 +45,15 @@ from service.settings import Settings
 log = structlog.get_logger()
 
 WRITES: Final = ("okr.v1.LedgerService", "okr.v1.OperationsService")
-READS: Final = ("okr.v1.ScoreService", "okr.v1.AuditService")
+READS: Final = ("okr.v1.ScoreService", "okr.v1.AuditService", "okr.v1.ReplayService")
 
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[str]:
     """The whole service, listening: gives its address, and drains when the block ends.
 
-    First no new calls, then the running ones end, then what the lane holds, then the follower.
+    First no new calls and an end to streams, then the running calls end, then what the lane holds,
+    then the follower.
 
     Raises:
         LogError: the log cannot be opened, or another server has it.
@@ -80,12 +84,18 @@ async def running(settings: Settings) -> AsyncIterator[str]:
             )
         )
 
+        tail = Tail(ledger)
+
+        def committed(position: int) -> None:
+            follower.wake()
+            tail.wake(position)
+
         domain = Domain()
         lane = WriteLane(
             ledger,
             domain,
             domain,
-            on_committed=lambda _: follower.wake(),
+            on_committed=committed,
             waiting_at_most=settings.max_waiting,
         )
         lane.start()
@@ -102,6 +112,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         )
         add_ScoreServiceServicer_to_server(ScoreRpc(reader), listener.server)
         add_AuditServiceServicer_to_server(AuditRpc(reader), listener.server)
+        add_ReplayServiceServicer_to_server(ReplayRpc(reader, tail), listener.server)
         add_OperationsServiceServicer_to_server(
             OperationsRpc(ledger, lane.counts, progress), listener.server
         )

@@ -33,7 +33,9 @@ _PAGING_FIELDS: Final = ("page_size", "page_token", "at_least_as_fresh")
 
 @dataclass(eq=False)
 class TokenForeign(Refusal):
-    """The token is damaged, or another ledger made it."""
+    """The token, that of the request's `field`, is damaged, or another ledger made it."""
+
+    field: str = "at_least_as_fresh"
 
     def __str__(self) -> str:
         return "the token is damaged or belongs to another ledger"
@@ -88,8 +90,10 @@ class Tokens:
         body = _POSITION.pack(_POSITION_FORMAT, self._epoch, position)
         return urlsafe_b64encode(body + self._checksum(body)).decode()
 
-    def position(self, token: str, head: int) -> int:
+    def position(self, token: str, head: int, field: str = "at_least_as_fresh") -> int:
         """The position that a consistency token carries; 0 for an empty one.
+
+        `field` is where the request has it.
 
         Raises:
             TokenForeign: damaged, or of another ledger.
@@ -99,10 +103,10 @@ class Tokens:
             return 0
         body = self._verified(token)
         if body is None or len(body) != _POSITION.size:
-            raise TokenForeign
+            raise TokenForeign(field)
         kind, epoch, position = _POSITION.unpack(body)
         if kind != _POSITION_FORMAT:
-            raise TokenForeign
+            raise TokenForeign(field)
         if epoch != self._epoch or position > head:
             raise TokenLost(position, head)
         return int(position)

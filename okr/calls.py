@@ -21,6 +21,7 @@ DEFAULT_TIMEOUT_SECONDS: Final = 10.0
 ACTOR_KEY: Final = "okr-actor"
 ON_BEHALF_OF_KEY: Final = "okr-on-behalf-of"
 
+# Watches are opened again by the client itself, after the last answer: see `okr.resuming`.
 _SERVICES = ("LedgerService", "ScoreService", "AuditService", "OperationsService")
 
 SERVICE_CONFIG: Final = {
@@ -60,7 +61,7 @@ class Prepared(NamedTuple):
 
     request: Message
     request_id: str
-    timeout_seconds: float
+    timeout_seconds: float | None
     metadata: Metadata
 
 
@@ -83,9 +84,17 @@ class Calls:
         return self._token
 
     def prepared(
-        self, request: Request, timeout_seconds: float | None, metadata: Metadata | None
+        self,
+        request: Request,
+        timeout_seconds: float | None,
+        metadata: Metadata | None,
+        *,
+        streamed: bool = False,
     ) -> Prepared:
-        """The request with what it lacks, on a copy; what the caller has set stays."""
+        """The request with what it lacks, on a copy; what the caller has set stays.
+
+        A stream of answers goes on until it is cancelled, unless the caller says how long.
+        """
         fields = request.DESCRIPTOR.fields_by_name
         missing = {}
         if "request_id" in fields:
@@ -100,10 +109,12 @@ class Calls:
         given = metadata or ()
         said = {key for key, _ in given}
         who = tuple((k, v) for k, v in self._who.items() if v and k not in said)
+        if timeout_seconds is None and not streamed:
+            timeout_seconds = self._timeout_seconds
         return Prepared(
             request,
             getattr(request, "request_id", ""),
-            self._timeout_seconds if timeout_seconds is None else timeout_seconds,
+            timeout_seconds,
             (*given, *who),
         )
 

@@ -18,6 +18,8 @@ with OkrClient("127.0.0.1:50051", actor="people/p-7f3a") as okr:
 
 from __future__ import annotations
 
+import time
+from collections.abc import Generator
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -29,26 +31,33 @@ from okr.calls import (
     DEFAULT_TIMEOUT_SECONDS,
     Calls,
     Metadata,
+    Prepared,
 )
+from okr.errors import OkrError
+from okr.resuming import DEFAULT_PATIENCE_SECONDS, Resuming, ended
 from okr.v1.audit_service_pb2_grpc import AuditServiceStub
 from okr.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from okr.v1.operations_service_pb2_grpc import OperationsServiceStub
+from okr.v1.replay_service_pb2 import WatchEventsRequest, WatchEventsResponse
+from okr.v1.replay_service_pb2_grpc import ReplayServiceStub
 from okr.v1.score_service_pb2_grpc import ScoreServiceStub
 
 
 class OkrClient:
     """A ledger's client; safe to share between threads. Close it, or use it as a context.
 
-    `ledger`, `scores`, `audit` and `operations` have the API's methods: each takes a request
-    message, and `timeout` in seconds where the client's own does not fit, and returns the answer
-    or raises `OkrError`. Writes get a request id unless the request has one; reads wait for the
-    client's latest write unless the request names another token; UNAVAILABLE is retried within
-    the deadline.
+    `ledger`, `scores`, `audit`, `replay` and `operations` have the API's methods: each takes a
+    request message, and `timeout` in seconds where the client's own does not fit, and returns the
+    answer or raises `OkrError`. Writes get a request id unless the request has one; reads wait for
+    the client's latest write unless the request names another token; UNAVAILABLE is retried within
+    the deadline. A method of `replay` returns an iterator of answers, without a deadline, that
+    ends with its connection; `watch_events` goes on across connections.
     """
 
     ledger: LedgerServiceStub
     scores: ScoreServiceStub
     audit: AuditServiceStub
+    replay: ReplayServiceStub
     operations: OperationsServiceStub
 
     def __init__(
@@ -70,10 +79,12 @@ class OkrClient:
         else:
             self.channel = grpc.secure_channel(address, credentials, options=CHANNEL_OPTIONS)
         self._calls = Calls(actor, on_behalf_of, timeout_seconds)
+        self._closed = False
         channel = grpc.intercept_channel(self.channel, _Interceptor(self._calls))
         self.ledger = LedgerServiceStub(channel)
         self.scores = ScoreServiceStub(channel)
         self.audit = AuditServiceStub(channel)
+        self.replay = ReplayServiceStub(channel)
         self.operations = OperationsServiceStub(channel)
 
     @property
@@ -81,8 +92,39 @@ class OkrClient:
         """Token of the client's latest write, for others to read it; empty before the first."""
         return self._calls.token
 
+    def watch_events(
+        self,
+        request: WatchEventsRequest,
+        *,
+        patience_seconds: float = DEFAULT_PATIENCE_SECONDS,
+    ) -> Generator[WatchEventsResponse, None, None]:
+        """Every event after the request's start, each once and in order, for ever.
+
+        A stream that a dropped connection or a server's end cuts off is opened again after the
+        last answer given, so that its caller sees nothing of it. Keep an answer's `token` to go
+        on in another process. Leave the loop, or close the iterator, to end it.
+
+        Raises:
+            OkrError: the request is refused, or no server has answered for `patience_seconds`.
+        """
+        watch = Resuming(request, patience_seconds)
+        while True:
+            answers = self.replay.WatchEvents(watch.request)
+            try:
+                for answer in answers:
+                    watch.took(answer)
+                    yield answer
+                raise ended()
+            except OkrError as error:
+                if self._closed:
+                    raise
+                time.sleep(watch.pause(error))
+            finally:
+                answers.cancel()
+
     def close(self) -> None:
         """Close the channel; calls under way fail with CANCELLED."""
+        self._closed = True
         self.channel.close()
 
     def __enter__(self) -> Self:
@@ -106,7 +148,7 @@ class _Details(NamedTuple):
     compression: grpc.Compression | None
 
 
-class _Interceptor(grpc.UnaryUnaryClientInterceptor):
+class _Interceptor(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
@@ -115,18 +157,49 @@ class _Interceptor(grpc.UnaryUnaryClientInterceptor):
     ) -> Any:
         given = client_call_details
         sent = self._calls.prepared(request, given.timeout, given.metadata)
-        details = _Details(
-            given.method,
-            sent.timeout_seconds,
-            sent.metadata,
-            given.credentials,
-            given.wait_for_ready,
-            given.compression,
-        )
-        call = continuation(details, sent.request)
+        call = continuation(_details(given, sent), sent.request)
         try:
             answer = call.result()
         except grpc.RpcError as failure:
             raise self._calls.failed(sent, failure) from None
         self._calls.learn(sent, answer)
         return call
+
+    def intercept_unary_stream(
+        self, continuation: Any, client_call_details: Any, request: Any
+    ) -> Any:
+        given = client_call_details
+        sent = self._calls.prepared(request, given.timeout, given.metadata, streamed=True)
+        return _Stream(continuation(_details(given, sent), sent.request), self._calls, sent)
+
+
+def _details(given: Any, sent: Prepared) -> _Details:
+    return _Details(
+        given.method,
+        sent.timeout_seconds,
+        sent.metadata,
+        given.credentials,
+        given.wait_for_ready,
+        given.compression,
+    )
+
+
+class _Stream:
+    """The call of a stream: its answers, which fail with `OkrError`."""
+
+    def __init__(self, call: Any, calls: Calls, sent: Prepared) -> None:
+        self._call = call
+        self._calls = calls
+        self._sent = sent
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            return next(self._call)
+        except grpc.RpcError as failure:
+            raise self._calls.failed(self._sent, failure) from None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._call, name)

@@ -111,8 +111,9 @@ CALL_ROWS: Final[Mapping[type[Exception], Row]] = {
     call.RequestTooLarge: Row(_EXHAUSTED, reason.ERROR_REASON_REQUEST_TOO_LARGE),
     call.AnswerTooLarge: Row(_EXHAUSTED, reason.ERROR_REASON_ANSWER_TOO_LARGE),
     call.TooManyCalls: Row(_EXHAUSTED, reason.ERROR_REASON_OVERLOADED, retry_seconds=0.5),
+    call.TooManyStreams: Row(_EXHAUSTED, reason.ERROR_REASON_OVERLOADED, retry_seconds=2.0),
     call.CallTooLate: Row(StatusCode.DEADLINE_EXCEEDED, reason.ERROR_REASON_DEADLINE_PASSED),
-    tokens.TokenForeign: Row(_WRONG, reason.ERROR_REASON_TOKEN_FOREIGN, field="at_least_as_fresh"),
+    tokens.TokenForeign: Row(_WRONG, reason.ERROR_REASON_TOKEN_FOREIGN),
     tokens.TokenLost: Row(_REFUSED, reason.ERROR_REASON_TOKEN_LOST, ("position", "head")),
     tokens.PageTokenInvalid: Row(
         _WRONG, reason.ERROR_REASON_PAGE_TOKEN_INVALID, field="page_token"

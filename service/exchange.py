@@ -25,6 +25,7 @@ from service.refusals import (
     RequestUnreadable,
     TooManyCalls,
 )
+from service.streams import Streams
 from service.validation import Validation
 
 if TYPE_CHECKING:
@@ -47,10 +48,11 @@ Serialise = Callable[["Message"], bytes]
 
 @dataclass(slots=True)
 class Gate:
-    """What every call passes: the checks, and the count of calls in the server's hands."""
+    """What every call passes: the checks, the count of calls in the server's hands, the streams."""
 
     identify: Identify = self_named
     max_calls: int = CALLS
+    streams: Streams = field(default_factory=Streams)
     validation: Validation = field(default_factory=Validation)
     log: Any = field(default_factory=lambda: structlog.get_logger().bind())
     calls: int = 0

@@ -7,7 +7,7 @@ handler once and keeps it; what it does for a call is in `service.exchange`.
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -77,14 +77,16 @@ def surrounded(gate: Gate, path: str, handler: Handler) -> Handler | None:
 
     if inspect.isasyncgenfunction(stream):
 
-        async def answers(raw: bytes, context: Context) -> AsyncIterator[bytes]:
-            # Closed here and not by the garbage collector, so that its clean-up runs now.
-            async with (
-                Exchange(gate, codec, context) as exchange,
-                aclosing(stream(exchange.admit(raw), context)) as responses,
-            ):
-                async for response in responses:
-                    yield exchange.seal(response)
+        async def answers(raw: bytes, context: Context) -> None:
+            async with Exchange(gate, codec, context) as exchange:
+                request = exchange.admit(raw)
+                # Closed here and not by the garbage collector, so that its clean-up runs now.
+                async with (
+                    gate.streams.open(context) as opened,
+                    aclosing(stream(request, context)) as responses,
+                ):
+                    async for response in responses:
+                        await opened.write(exchange.seal(response))
 
         return grpc.unary_stream_rpc_method_handler(answers)
 

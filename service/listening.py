@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterable
 from typing import Final
@@ -20,6 +21,9 @@ from service.rpc.health import Health
 UNIX: Final = "unix:"
 WHOLE_SERVER: Final = ""
 """What health calls the server itself."""
+
+LEFT_SECONDS: Final = 0.5
+"""What calls get whose callers do not read, when all others have ended."""
 
 OPTIONS: Final = (
     # By default a second server on the same port would share it in silence.
@@ -85,9 +89,16 @@ class Listener:
         await self._health.serve(services)
 
     async def drain(self, seconds: float) -> None:
-        """Says NOT_SERVING, takes no new calls and gives the running ones so long to end."""
+        """Says NOT_SERVING, ends the streams, and gives the other running calls so long to end."""
         await self._health.drain()
-        await self.server.stop(seconds)
+        all_ended = await self._gate.streams.end()
+        stopping = asyncio.create_task(self.server.stop(seconds))
+        if not all_ended:
+            # The calls that are left would hold up the end for as long as others may take.
+            while self._gate.calls and not stopping.done():
+                await asyncio.wait({stopping}, timeout=LEFT_SECONDS / 10)
+            await self.server.stop(LEFT_SECONDS)
+        await stopping
 
 
 def _why_not(address: str) -> str:

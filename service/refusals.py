@@ -63,6 +63,16 @@ class TooManyCalls(Refusal):
 
 
 @dataclass(eq=False)
+class TooManyStreams(Refusal):
+    """The server has as many streams open as it takes."""
+
+    limit: int
+
+    def __str__(self) -> str:
+        return f"the server is at its limit of {self.limit} streams at a time"
+
+
+@dataclass(eq=False)
 class CallTooLate(Refusal):
     """The deadline had passed when the call came to its turn."""
 

@@ -21,6 +21,7 @@ from okr.cli import (
     scores,
     session,
     teams,
+    watching,
 )
 from okr.cli.typers import group
 
@@ -70,6 +71,7 @@ app.command("alignments", rich_help_panel=READ)(scores.alignments)
 app.command("revisions", rich_help_panel=READ)(history.revisions)
 app.command("adjustments", rich_help_panel=READ)(history.adjustments)
 app.command("events", rich_help_panel=READ)(history.events)
+app.command("watch", rich_help_panel=READ)(watching.watch)
 app.command("status", rich_help_panel=READ)(history.status)
 app.command("import", rich_help_panel=PROGRESS)(importing.import_file)
 

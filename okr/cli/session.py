@@ -112,6 +112,11 @@ def show(shown: RenderableType, *, stderr: bool = False) -> None:
     typer.echo("\n".join(lines), err=stderr)
 
 
+def line(text: Text) -> None:
+    """Print one line as it is, however long: for output that never ends."""
+    console().print(text, soft_wrap=True)
+
+
 def written(
     okr: OkrClient,
     message: Written,

@@ -44,8 +44,7 @@ class Fake:
         self.metadata.append({str(key): str(value) for key, value in told})
         self.deadlines.append(context.time_remaining())
         if self.failures:
-            failure = self.failures.pop(0)
-            context.abort_with_status(rpc_status.to_status(_status(failure)))
+            abort(context, self.failures.pop(0))
 
     def record(
         self, request: api.RecordCheckInRequest, context: grpc.ServicerContext
@@ -88,6 +87,11 @@ def serving(fake: Fake, address: str = "127.0.0.1:0") -> Iterator[str]:
         yield f"127.0.0.1:{port}"
     finally:
         server.stop(None).wait()
+
+
+def abort(context: grpc.ServicerContext, failure: Failure) -> None:
+    """End a call with a status."""
+    context.abort_with_status(rpc_status.to_status(_status(failure)))
 
 
 def _service(

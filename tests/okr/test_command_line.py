@@ -139,6 +139,30 @@ def test_the_published_roll_ups_are_reproduced(okr: Okr) -> None:
     assert score().startswith("0.357")
 
 
+def test_events_are_watched_line_by_line(okr: Okr) -> None:
+    shown = okr("watch", "objectives/brand", "--from", "beginning", "--limit", "3")
+
+    assert shown.exit_code == 0
+    first, second, third = shown.stdout.splitlines()
+    assert "ObjectiveCreated" in first
+    assert "Márkaismertség növelése a célpiacon" in first
+    assert "KeyResultAdded" in second
+    position = int(second.split()[0].removeprefix("@"))
+    rest = okr("watch", "objectives/brand", "--from", f"@{position}", "--limit", "1")
+    assert rest.stdout.splitlines() == [third]
+
+
+def test_watched_events_are_json_lines(okr: Okr) -> None:
+    filters = ("--cycle", "2026-q3", "--team", "marketing", "--type", "CheckInRecorded")
+    shown = okr("watch", "--from", "beginning", *filters, "--limit", "5", "--json")
+
+    assert shown.exit_code == 0
+    events = [json.loads(line) for line in shown.stdout.splitlines()]
+    assert [event["header"]["eventType"] for event in events] == ["okr.v1.CheckInRecorded"] * 5
+    positions = [int(event["header"]["position"]) for event in events]
+    assert positions == sorted(set(positions))
+
+
 def test_to_import_again_adds_nothing(okr: Okr) -> None:
     before = json.loads(okr("status", "--json").stdout)["headPosition"]
     result = okr("import", MARKETING)
@@ -337,6 +361,9 @@ def test_an_adjustment_from_a_file(okr: Okr, tmp_path: Path) -> None:
         (("cycle", "commit", "2026-q3"), "CYCLE_STATE"),
         (("cycle", "show", "none"), "→ Look for the right name"),
         (("scorecard", "2026-q3", "--as-of", "@99999"), "POSITION_AHEAD"),
+        (("watch", "--from", "@99999"), "POSITION_AHEAD"),
+        (("watch", "--from", "AAAA"), "TOKEN_FOREIGN"),
+        (("watch", "--cycle", "none"), "RESOURCE_NOT_FOUND"),
         (("team", "create", "--id", "sales", "Sales"), "ids are never used again"),
         (("cycle", "create", "x" * 201, "2026-01-01", "2026-01-31"), "definition.title"),
     ],
@@ -357,6 +384,7 @@ def test_what_is_refused_says_why_and_what_next(
         (("scorecard",), "Missing argument"),
         (("scorecard", "Q3"), "lower-case letters"),
         (("scorecard", "2026-q3", "--as-of", "soon"), "2026-08-10T18:00"),
+        (("watch", "--from", "@now"), "no whole number"),
         (("check-in", "record", "brand/followers", "1e5"), "no decimal number"),
         (
             ("check-in", "record", "brand/followers", "1", "--confidence", "11"),

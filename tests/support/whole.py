@@ -23,6 +23,7 @@ SERVICES: Final = (
     "okr.v1.LedgerService",
     "okr.v1.ScoreService",
     "okr.v1.AuditService",
+    "okr.v1.ReplayService",
     "okr.v1.OperationsService",
 )
 Metadata = Sequence[tuple[str, str]]
@@ -36,6 +37,14 @@ def methods(service: str) -> dict[str, MethodDescriptor]:
 
 METHODS: Final = {name: method for service in SERVICES for name, method in methods(service).items()}
 """Every method of the API by the full name of its request: no two take the same."""
+
+
+STREAMS: Final = {
+    f"/{method.containing_service.full_name}/{method.name}"
+    for method in METHODS.values()
+    if method.server_streaming
+}
+"""The paths of the methods that answer with a stream."""
 
 
 def request_types(service: str) -> dict[str, type[Message]]:
@@ -91,10 +100,37 @@ class Caller:
         metadata: Metadata = (),
         timeout: float = TIMEOUT_SECONDS,
     ) -> bytes:
-        """Bytes for bytes: also what no message class would write."""
+        """Bytes for bytes: also what no message class would write. Of a stream the first answer."""
+        if path in STREAMS:
+            with self.stream(path, raw, metadata, timeout) as answers:
+                return next(answers)
         method: Any = self.channel.unary_unary(path)
         answer: bytes = method(raw, timeout=timeout, metadata=tuple(metadata))
         return answer
+
+    @contextmanager
+    def stream(
+        self,
+        path: str,
+        raw: bytes,
+        metadata: Metadata = (),
+        timeout: float = TIMEOUT_SECONDS,
+    ) -> Iterator[Iterator[bytes]]:
+        """The answers of a stream as they come; it is cancelled at the end of the block."""
+        method: Any = self.channel.unary_stream(path)
+        answers = method(raw, timeout=timeout, metadata=tuple(metadata))
+        try:
+            yield answers
+        finally:
+            answers.cancel()
+
+    @contextmanager
+    def watch(self, request: Message, timeout: float = TIMEOUT_SECONDS) -> Iterator[Iterator[Any]]:
+        """The same of the only method that takes the request."""
+        kind: Any = GetMessageClass(METHODS[request.DESCRIPTOR.full_name].output_type)
+        raw = self._fresh(request).SerializeToString()
+        with self.stream(path_of(request), raw, timeout=timeout) as answers:
+            yield map(kind.FromString, answers)
 
     def all_of(self, *requests: Message) -> list[Any]:
         """The answers of several requests, one after the other."""

@@ -22,18 +22,35 @@ def events(given: Iterable[Event]) -> RenderableType:
         "position", "recorded", "event", "about", "effective", "by", "what", right=("position",)
     )
     for event in given:
-        header, metadata = event.header, event.decoded_metadata
-        fact = payload(event)
-        table.add_row(
-            f"@{header.position}",
-            marks.instant(header.recorded_time),
-            header.event_type.rpartition(".")[2],
-            _about(header.stream, fact),
-            marks.day(metadata.effective_date),
-            metadata.actor.plain or marks.NOTHING,
-            _what(fact),
-        )
+        table.add_row(*_cells(event))
     return table
+
+
+def line(event: Event) -> Text:
+    """An event in one line, its columns wide enough for most."""
+    position, recorded, *middle, by, what = _cells(event)
+    widths = zip(middle, (18, 26, 10), strict=True)
+    return Text.assemble(
+        (f"{position:>8}", "bold"),
+        (f"  {recorded}  ", "dim"),
+        "  ".join(f"{cell:<{width}}" for cell, width in widths),
+        (f"  {by}  ", "dim"),
+        what,
+    )
+
+
+def _cells(event: Event) -> tuple[str, ...]:
+    header, metadata = event.header, event.decoded_metadata
+    fact = payload(event)
+    return (
+        f"@{header.position}",
+        marks.instant(header.recorded_time),
+        header.event_type.rpartition(".")[2],
+        _about(header.stream, fact),
+        marks.day(metadata.effective_date),
+        metadata.actor.plain or marks.NOTHING,
+        _what(fact),
+    )
 
 
 def status(given: GetStatusResponse) -> RenderableType:

@@ -1,0 +1,89 @@
+"""ReplayService: each method names its stream; `reading` tells what it begins with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from grpc.aio import ServicerContext
+from sqlalchemy import Connection
+
+from ledger.call import CALL
+from okr.v1 import replay_service_pb2 as api
+from okr.v1.replay_service_pb2_grpc import ReplayServiceServicer
+from projections import audit, catalogue
+from projections.as_of import Known
+from projections.errors import PositionAhead
+from projections.reading import LONGEST_WAIT_SECONDS, Reader
+from projections.replay.belonging import Belonging
+from projections.replay.tail import Tail
+from projections.replay.watching import CHECKPOINT_SECONDS, Wanted, Watch
+
+
+class ReplayRpc(ReplayServiceServicer):
+    """Streams; refusals leave them as exceptions."""
+
+    def __init__(self, reader: Reader, tail: Tail) -> None:
+        self._reader = reader
+        self._tail = tail
+
+    async def WatchEvents(
+        self, request: api.WatchEventsRequest, context: ServicerContext[Any, Any]
+    ) -> AsyncIterator[api.WatchEventsResponse]:
+        after = await self._start(request)
+        wanted = await self._wanted(request, after)
+        watch = Watch(self._tail, after, wanted, request.checkpoint_seconds or CHECKPOINT_SECONDS)
+        identity = self._reader.views.identity
+        async with aclosing(watch.passing()) as passing:
+            async for passed in passing:
+                yield api.WatchEventsResponse(
+                    events=[
+                        audit.event(record, identity.log_id, identity.epoch)
+                        for record in passed.records
+                    ],
+                    caught_up=passed.caught_up,
+                    position=passed.position,
+                    token=self._reader.tokens.token(passed.position),
+                )
+
+    async def _start(self, request: api.WatchEventsRequest) -> int:
+        """The position that a watch begins after.
+
+        Raises:
+            TokenForeign, TokenLost: a token of another ledger or future.
+            PositionAhead: the ledger has not reached the position.
+        """
+        head = (await asyncio.to_thread(self._reader.log.head)).position
+        self._reader.tokens.position(request.at_least_as_fresh, head)
+        match request.WhichOneof("start"):
+            case "resume_token":
+                return self._reader.tokens.position(request.resume_token, head, "resume_token")
+            case "after_position":
+                if request.after_position > head:
+                    raise PositionAhead(request.after_position, head)
+                return request.after_position
+        return head
+
+    async def _wanted(self, request: api.WatchEventsRequest, after: int) -> Wanted:
+        """The filters of a watch.
+
+        Raises:
+            NotFound: the cycle or the team is not known.
+            ProjectionStopped, DeadlinePassed: that cannot be told.
+        """
+        belonging = None
+        if request.cycle or request.team:
+            patience = CALL.get().seconds_left(LONGEST_WAIT_SECONDS)
+            await self._reader.views.wait_for(after, patience)
+            await self._reader.one(request, lambda c, k: _require(c, request, k))
+            belonging = Belonging(self._reader.views, request.cycle, request.team)
+        return Wanted(request.stream, frozenset(request.event_types), belonging)
+
+
+def _require(connection: Connection, request: api.WatchEventsRequest, known: Known) -> None:
+    if request.cycle:
+        catalogue.cycle_at(connection, request.cycle, known)
+    if request.team:
+        catalogue.team_at(connection, request.team, known)

@@ -1,0 +1,119 @@
+"""One watch of the log: what passes its filters, from a position on and without an end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ledger.log.errors import DeadlinePassed
+
+if TYPE_CHECKING:
+    from ledger.event import Record
+    from projections.replay.belonging import Belonging
+    from projections.replay.tail import Tail
+
+CHECKPOINT_EVENTS: Final = 10_000
+"""How many events the filters may hold back before the caller is told how far the stream is."""
+
+CHECKPOINT_SECONDS: Final = 15
+"""How long nothing is sent unless the caller says how long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The filters of a watch: a record has to pass each that is not empty."""
+
+    stream: str = ""
+    event_types: frozenset[str] = frozenset()
+    belonging: Belonging | None = None
+
+    def of(self, records: Sequence[Record]) -> Sequence[Record]:
+        """Those of the stream and the types."""
+        if not self.stream and not self.event_types:
+            return records
+        return [
+            record
+            for record in records
+            if self.stream in ("", record.stream)
+            and (not self.event_types or record.event_type in self.event_types)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What passed the filters since the one before, up to a position.
+
+    `caught_up` says that the log held nothing later.
+    """
+
+    records: Sequence[Record]
+    position: int
+    caught_up: bool
+
+
+class Watch:
+    """Follows the log from a position; it reads on only when it is asked for more."""
+
+    def __init__(self, tail: Tail, after: int, wanted: Wanted, checkpoint_seconds: float) -> None:
+        self._tail = tail
+        self._wanted = wanted
+        self._every = checkpoint_seconds
+        self._loop = asyncio.get_running_loop()
+        self._position = after
+        self._told = Passed((), after, caught_up=False)
+        self._told_at = self._loop.time()
+
+    async def passing(self) -> AsyncGenerator[Passed, None]:
+        """What passes, as it comes; without records where only the position has moved or time.
+
+        Raises:
+            LogUnavailable: the log cannot be read now.
+            ProjectionStopped, Displaced: whose the events are cannot be known.
+        """
+        async with self._tail.followed():
+            while True:
+                page = await self._tail.page(self._position)
+                if page:
+                    while not await self._is_known(page[-1].position):
+                        yield self._tell((), caught_up=False)
+                    records = await self._held_against(page)
+                    self._position = page[-1].position
+                    if records or self._is_due():
+                        yield self._tell(records, caught_up=self._tail.reached(self._position))
+                elif not self._told.caught_up or not await self._tail.beyond(
+                    self._position, self._left()
+                ):
+                    yield self._tell((), caught_up=True)
+
+    async def _is_known(self, position: int) -> bool:
+        """Waits until it can be known whose the events are; False when it takes too long."""
+        belonging = self._wanted.belonging
+        if belonging is None:
+            return True
+        try:
+            await belonging.wait_for(position, self._left())
+        except DeadlinePassed:
+            return False
+        return True
+
+    async def _held_against(self, page: Sequence[Record]) -> Sequence[Record]:
+        """The records of a page that pass every filter."""
+        records = self._wanted.of(page)
+        if records and self._wanted.belonging is not None:
+            return await asyncio.to_thread(self._wanted.belonging.of, records)
+        return records
+
+    def _is_due(self) -> bool:
+        """Whether the caller has to be told of a position that only the filters passed."""
+        return self._position - self._told.position >= CHECKPOINT_EVENTS or not self._left()
+
+    def _left(self) -> float:
+        """How long nothing need be sent."""
+        return max(0.0, self._told_at + self._every - self._loop.time())
+
+    def _tell(self, records: Sequence[Record], *, caught_up: bool) -> Passed:
+        self._told = Passed(records, self._position, caught_up)
+        self._told_at = self._loop.time()
+        return self._told

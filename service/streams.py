@@ -1,0 +1,113 @@
+"""The open streams: how many there may be, and their end when the server drains."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from grpc import aio
+
+from ledger.log.errors import ShuttingDown
+from service.refusals import TooManyStreams
+
+STREAMS: Final = 1000
+"""The most streams open at a time. Each holds a task, a page of events and a place in HTTP/2."""
+
+WRITE_SECONDS: Final = 1.0
+"""How long a draining server waits for callers that do not take what was sent to them."""
+
+
+class Stream:
+    """A task that answers a stream; `ended` once the server has asked it to end."""
+
+    def __init__(self, context: aio.ServicerContext[Any, Any], task: asyncio.Task[Any]) -> None:
+        self._context = context
+        self.task = task
+        self.writing = False
+        self.ended = False
+
+    async def write(self, raw: bytes) -> None:
+        """Sends an answer; returns when the transport has taken it.
+
+        So who reads slowly is sent slowly, and nothing is made ahead.
+
+        Raises:
+            ShuttingDown: the server drains.
+            CancelledError: the caller is gone.
+        """
+        self.writing = True
+        try:
+            await self._context.write(raw)
+        except aio.InternalError:
+            # A write fails when its connection does, a moment before the task is cancelled for it.
+            raise asyncio.CancelledError from None
+        self.writing = False
+        if self.ended:
+            raise ShuttingDown
+
+    def end(self) -> None:
+        """Asks the task to end: wherever it waits, but after a write that is under way.
+
+        gRPC takes no status while a write is.
+        """
+        self.ended = True
+        if not self.writing:
+            self.task.cancel()
+
+
+class Streams:
+    """The open streams of a server, in one event loop."""
+
+    def __init__(self, at_most: int = STREAMS) -> None:
+        self._at_most = at_most
+        self._open: set[Stream] = set()
+        self._ending = False
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    @asynccontextmanager
+    async def open(self, context: aio.ServicerContext[Any, Any]) -> AsyncIterator[Stream]:
+        """Counts the running task as a stream while the block runs.
+
+        Raises:
+            TooManyStreams: there are as many as there may be.
+            ShuttingDown: the server drains; also out of the block, wherever that waits.
+        """
+        if self._ending:
+            raise ShuttingDown
+        if len(self._open) >= self._at_most:
+            raise TooManyStreams(self._at_most)
+        task = asyncio.current_task()
+        assert task is not None
+        stream = Stream(context, task)
+        self._open.add(stream)
+        try:
+            yield stream
+        except asyncio.CancelledError:
+            if not stream.ended or stream.writing or context.done():
+                raise
+            # Cancelled by `end` and by nobody else: the caller still listens, and is told why.
+            task.uncancel()
+            raise ShuttingDown from None
+        finally:
+            self._open.discard(stream)
+
+    async def end(self) -> bool:
+        """Ends every stream and takes no new ones; returns when they have ended.
+
+        False where callers did not take within `WRITE_SECONDS` what was sent to them: their
+        streams' tasks are cancelled, but gRPC ends their calls only with the server.
+        """
+        self._ending = True
+        tasks = [stream.task for stream in self._open]
+        for stream in self._open:
+            stream.end()
+        if not tasks:
+            return True
+        _, stuck = await asyncio.wait(tasks, timeout=WRITE_SECONDS)
+        for task in stuck:
+            task.cancel()
+        return not stuck

@@ -64,6 +64,12 @@ class Change(Generic[Definition]):
         """Whether any of the fields changed."""
         return any(field in self.changed.paths for field in fields)
 
+    def only(self, fields: Sequence[str]) -> Change[Definition]:
+        """The same of some of the fields."""
+        return Change(
+            FieldMask(paths=fields), _part(self.before, fields), _part(self.after, fields)
+        )
+
 
 def difference(before: Definition, after: Definition) -> Change[Definition] | None:
     """The fields in which two definitions differ, in order of field number; None if equal."""

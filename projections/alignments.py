@@ -145,6 +145,16 @@ def ever_of_parents(
     return found
 
 
+def ever_of_children(
+    connection: Connection, children: Sequence[str], known: int
+) -> dict[str, list[Revision]]:
+    """The same of the edges up."""
+    found: dict[str, list[Revision]] = {child: [] for child in children}
+    for row in _rows(connection, _of_children, children, known):
+        found[row.child].append(row.revision)
+    return found
+
+
 def of_adjustments(
     connection: Connection, adjustments: Sequence[str], known: int
 ) -> dict[str, list[AlignmentRow]]:

@@ -30,12 +30,14 @@ class Log(Protocol):
 class Known:
     """What was known: every event up to `position`, at the time `us` (µs since 1970 UTC).
 
-    `day` is the effective day asked for, None for that of the time.
+    `day` is the effective day asked for, None for that of the time. `field` is the path of the
+    request's field that says so.
     """
 
     position: int
     us: int
     day: date | None
+    field: str = "as_of"
 
     def today(self, cycle: Cycle) -> date:
         """The day of the time, in the cycle's zone."""
@@ -51,7 +53,7 @@ class Known:
         today = max(self.today(cycle), cycle.first_day)
         if self.day is None:
             return min(today, cycle.last_check_in_day)
-        field = "as_of.effective_at"
+        field = f"{self.field}.effective_at"
         if not cycle.first_day <= self.day <= cycle.last_check_in_day:
             raise DayOutsideCycle(
                 field,
@@ -76,11 +78,20 @@ def requested(request: Any, head: int, tokens: Tokens) -> tuple[int, Page | None
     page = tokens.page(request, request.page_token) if "page_token" in fields else None
     if page is not None:
         wanted = max(wanted, page.position)
-    elif "as_of" in fields and request.as_of.position > head:
-        raise PositionAhead(request.as_of.position, head)
-    elif "as_of" in fields and request.as_of.HasField("position"):
-        wanted = max(wanted, request.as_of.position)
+    elif "as_of" in fields:
+        wanted = max(wanted, reached(request.as_of, head))
     return wanted, page
+
+
+def reached(as_of: AsOf, head: int) -> int:
+    """The position that is asked for, 0 where none is.
+
+    Raises:
+        PositionAhead: the ledger has not reached it.
+    """
+    if as_of.position > head:
+        raise PositionAhead(as_of.position, head)
+    return as_of.position if as_of.HasField("position") else 0
 
 
 def known(request: Any, page: Page | None, served: int, log: Log, now: Callable[[], int]) -> Known:
@@ -93,21 +104,30 @@ def known(request: Any, page: Page | None, served: int, log: Log, now: Callable[
         FieldInvalid: the effective day is not in the calendar, or the time not one of the clock.
     """
     as_of = request.as_of if "as_of" in request.DESCRIPTOR.fields_by_name else AsOf()
-    day = None
-    if as_of.HasField("effective_at"):
-        day = calendar_day(as_of.effective_at, "as_of.effective_at")
     if page is not None:
-        return Known(page.position, page.us, page.effective_day or day)
+        return Known(page.position, page.us, page.effective_day or _day(as_of, "as_of"))
+    return known_at(as_of, "as_of", served, log, now)
+
+
+def known_at(as_of: AsOf, field: str, served: int, log: Log, now: Callable[[], int]) -> Known:
+    """What is known at a pair of instants; `field` is its path in the request. Else as `known`."""
+    day = _day(as_of, field)
     if as_of.HasField("position"):
-        return Known(as_of.position, _recorded_us(log, as_of.position, now), day)
+        return Known(as_of.position, _recorded_us(log, as_of.position, now), day, field)
     if as_of.HasField("time"):
-        time = moment(as_of.time, "as_of.time")
+        time = moment(as_of.time, f"{field}.time")
         us = time.seconds * 1_000_000 + time.nanos // 1000
         position = 0 if us > now() else log.position_at(us)
         if not position:
             raise InstantOutOfRange(instant(us).isoformat())
-        return Known(position, us, day)
-    return Known(served, now(), day)
+        return Known(position, us, day, field)
+    return Known(served, now(), day, field)
+
+
+def _day(as_of: AsOf, field: str) -> date | None:
+    if not as_of.HasField("effective_at"):
+        return None
+    return calendar_day(as_of.effective_at, f"{field}.effective_at")
 
 
 def _recorded_us(log: Log, position: int, now: Callable[[], int]) -> int:

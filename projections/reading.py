@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypedDict, TypeVar
 
@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 from ledger.call import CALL
 from ledger.log.contract import LogReader
 from ledger.tokens import Page, Tokens
-from projections.as_of import Known, known, requested
+from okr.v1.values_pb2 import AsOf
+from projections.as_of import Known, known, known_at, reached, requested
 from projections.paging import Listed, Slice, size
 from projections.views import Views
 
@@ -55,7 +56,7 @@ class Reader:
             ProjectionStopped, DeadlinePassed: the tables are not fresh enough.
         """
         at, _ = await self._instant(request)
-        return await self.at(answer, at), self._served(at)
+        return await self.at(answer, at), self.served(at.position)
 
     async def page(
         self, request: Any, answer: Callable[[Connection, Known, Slice], Listed[Item]]
@@ -67,7 +68,29 @@ class Reader:
         token = ""
         if listed.next is not None:
             token = self.tokens.page_token(request, Page(at.position, at.us, at.day, listed.next))
-        return listed, {**self._served(at), "next_page_token": token}
+        return listed, {**self.served(at.position), "next_page_token": token}
+
+    async def at_each(
+        self,
+        request: Any,
+        instants: Mapping[str, AsOf],
+        answer: Callable[[Connection, Sequence[Known]], Answer],
+    ) -> Answer:
+        """Answers from what is known at several pairs of instants, by their paths in the request.
+
+        Errors as `one`.
+        """
+        head = (await asyncio.to_thread(self.log.head)).position
+        wanted = self.tokens.position(request.at_least_as_fresh, head)
+        wanted = max(wanted, *(reached(as_of, head) for as_of in instants.values()))
+        await self.views.wait_for(wanted, _patience())
+        served = self.views.progress.position
+        found = [
+            await asyncio.to_thread(known_at, as_of, path, served, self.log, self.now)
+            for path, as_of in instants.items()
+        ]
+        latest = max(found, key=lambda each: each.position)
+        return await self.at(lambda c, _: answer(c, found), latest)
 
     async def _instant(self, request: Any) -> tuple[Known, Page | None]:
         head = (await asyncio.to_thread(self.log.head)).position
@@ -99,8 +122,9 @@ class Reader:
                 return None
             return (answer(reading.connection, at),)
 
-    def _served(self, at: Known) -> Served:
-        return {"position": at.position, "token": self.tokens.token(at.position)}
+    def served(self, position: int) -> Served:
+        """What an answer says that takes every event up to a position into account."""
+        return {"position": position, "token": self.tokens.token(position)}
 
 
 def _patience() -> float:

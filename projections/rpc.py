@@ -14,7 +14,7 @@ from okr.v1 import score_service_pb2 as score_api
 from okr.v1.audit_service_pb2_grpc import AuditServiceServicer
 from okr.v1.event_record_pb2 import Event
 from okr.v1.score_service_pb2_grpc import ScoreServiceServicer
-from projections import audit, catalogue, cycle_end, deviations, dues
+from projections import audit, catalogue, cycle_end, deviations, dues, plan_comparison
 from projections import revision_history as history
 from projections.as_of import Known
 from projections.explain import explain
@@ -292,6 +292,17 @@ class AuditRpc(AuditServiceServicer):
             request, lambda c, k, part: self._events(request, k, part)
         )
         return audit_api.ListEventsResponse(events=events.items, **at)
+
+    async def ComparePlans(
+        self, request: audit_api.ComparePlansRequest, context: ServicerContext[Any, Any]
+    ) -> audit_api.ComparePlansResponse:
+        comparison = await self._reader.at_each(
+            request,
+            plan_comparison.instants(request),
+            lambda c, known: plan_comparison.compare_plans(c, request, known),
+        )
+        at = self._reader.served(max(comparison.before.position, comparison.after.position))
+        return audit_api.ComparePlansResponse(comparison=comparison, **at)
 
     def _event(self, position: int, known: Known) -> Event:
         records = self._reader.log.read(position - 1, 1) if position <= known.position else []

@@ -13,6 +13,7 @@ from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from okr.v1 import event_record_pb2 as _event_record_pb2
+from okr.v1 import plan_comparison_pb2 as _plan_comparison_pb2
 from okr.v1 import resources_pb2 as _resources_pb2
 from okr.v1 import values_pb2 as _values_pb2
 import builtins as _builtins
@@ -860,3 +861,79 @@ class CompareObjectiveRevisionsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CompareObjectiveRevisionsResponse: _TypeAlias = CompareObjectiveRevisionsResponse  # noqa: Y015
+
+@_typing.final
+class ComparePlansRequest(_message.Message):
+    """Request of ComparePlans."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CYCLE_FIELD_NUMBER: _builtins.int
+    TEAM_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    cycle: _builtins.str
+    """The cycle: "cycles/{cycle}"."""
+    team: _builtins.str
+    """The team at the root: "teams/{team}"; empty for the whole cycle."""
+    at_least_as_fresh: _builtins.str
+    """A token of a write or an earlier read: the answer is at least as fresh. Waits within the
+    call's deadline.
+    """
+    @_builtins.property
+    def before(self) -> _plan_comparison_pb2.PlanInstant:
+        """The plan to compare from; the original plan when not said."""
+
+    @_builtins.property
+    def after(self) -> _plan_comparison_pb2.PlanInstant:
+        """The plan to compare with; the plan of now when not said. May be the earlier one."""
+
+    def __init__(
+        self,
+        *,
+        cycle: _builtins.str = ...,
+        team: _builtins.str = ...,
+        before: _plan_comparison_pb2.PlanInstant | None = ...,
+        after: _plan_comparison_pb2.PlanInstant | None = ...,
+        at_least_as_fresh: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "at_least_as_fresh", b"at_least_as_fresh", "before", b"before", "cycle", b"cycle", "team", b"team"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ComparePlansRequest: _TypeAlias = ComparePlansRequest  # noqa: Y015
+
+@_typing.final
+class ComparePlansResponse(_message.Message):
+    """Answer of ComparePlans."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMPARISON_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position that the answer was served at: the later one of the two plans'."""
+    token: _builtins.str
+    """Token of that position."""
+    @_builtins.property
+    def comparison(self) -> _plan_comparison_pb2.PlanComparison:
+        """Both plans and what differs."""
+
+    def __init__(
+        self,
+        *,
+        comparison: _plan_comparison_pb2.PlanComparison | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["comparison", b"comparison"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comparison", b"comparison", "position", b"position", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ComparePlansResponse: _TypeAlias = ComparePlansResponse  # noqa: Y015

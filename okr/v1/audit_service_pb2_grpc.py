@@ -85,6 +85,11 @@ class AuditServiceStub:
                 request_serializer=okr_dot_v1_dot_audit__service__pb2.ListEventsRequest.SerializeToString,
                 response_deserializer=okr_dot_v1_dot_audit__service__pb2.ListEventsResponse.FromString,
                 _registered_method=True)
+        self.ComparePlans = channel.unary_unary(
+                '/okr.v1.AuditService/ComparePlans',
+                request_serializer=okr_dot_v1_dot_audit__service__pb2.ComparePlansRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_audit__service__pb2.ComparePlansResponse.FromString,
+                _registered_method=True)
 
 
 class AuditServiceServicer:
@@ -164,6 +169,17 @@ class AuditServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ComparePlans(self, request, context):
+        """Compares two plans of a cycle, or of a team with its sub-teams: the original plan, now, or as of
+        any instants. Answers what was added, dropped, restored, re-targeted, re-weighted, re-aligned,
+        moved or reassigned, with before and after, the events that did it, and both sides' scores.
+        FAILED_PRECONDITION (CYCLE_STATE) where the original plan is asked for before its commitment.
+        Costs by the number of key results on both sides.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuditServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -216,6 +232,11 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.ListEvents,
                     request_deserializer=okr_dot_v1_dot_audit__service__pb2.ListEventsRequest.FromString,
                     response_serializer=okr_dot_v1_dot_audit__service__pb2.ListEventsResponse.SerializeToString,
+            ),
+            'ComparePlans': grpc.unary_unary_rpc_method_handler(
+                    servicer.ComparePlans,
+                    request_deserializer=okr_dot_v1_dot_audit__service__pb2.ComparePlansRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_audit__service__pb2.ComparePlansResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -489,6 +510,33 @@ class AuditService:
             '/okr.v1.AuditService/ListEvents',
             okr_dot_v1_dot_audit__service__pb2.ListEventsRequest.SerializeToString,
             okr_dot_v1_dot_audit__service__pb2.ListEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ComparePlans(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.AuditService/ComparePlans',
+            okr_dot_v1_dot_audit__service__pb2.ComparePlansRequest.SerializeToString,
+            okr_dot_v1_dot_audit__service__pb2.ComparePlansResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -62,6 +62,13 @@ class AuditServiceStub:
     """Reads one event."""
     ListEvents: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListEventsRequest, _audit_service_pb2.ListEventsResponse]
     """Lists events in order of position: the ledger itself. A page ends early before 3 MiB."""
+    ComparePlans: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ComparePlansRequest, _audit_service_pb2.ComparePlansResponse]
+    """Compares two plans of a cycle, or of a team with its sub-teams: the original plan, now, or as of
+    any instants. Answers what was added, dropped, restored, re-targeted, re-weighted, re-aligned,
+    moved or reassigned, with before and after, the events that did it, and both sides' scores.
+    FAILED_PRECONDITION (CYCLE_STATE) where the original plan is asked for before its commitment.
+    Costs by the number of key results on both sides.
+    """
 
 @_typing.type_check_only
 class AuditServiceAsyncStub(AuditServiceStub):
@@ -93,6 +100,13 @@ class AuditServiceAsyncStub(AuditServiceStub):
     """Reads one event."""
     ListEvents: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListEventsRequest, _audit_service_pb2.ListEventsResponse]  # type: ignore[assignment]
     """Lists events in order of position: the ledger itself. A page ends early before 3 MiB."""
+    ComparePlans: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ComparePlansRequest, _audit_service_pb2.ComparePlansResponse]  # type: ignore[assignment]
+    """Compares two plans of a cycle, or of a team with its sub-teams: the original plan, now, or as of
+    any instants. Answers what was added, dropped, restored, re-targeted, re-weighted, re-aligned,
+    moved or reassigned, with before and after, the events that did it, and both sides' scores.
+    FAILED_PRECONDITION (CYCLE_STATE) where the original plan is asked for before its commitment.
+    Costs by the number of key results on both sides.
+    """
 
 class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers auditors."""
@@ -181,5 +195,18 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_audit_service_pb2.ListEventsResponse, _abc.Awaitable[_audit_service_pb2.ListEventsResponse]]:
         """Lists events in order of position: the ledger itself. A page ends early before 3 MiB."""
+
+    @_abc_1.abstractmethod
+    def ComparePlans(
+        self,
+        request: _audit_service_pb2.ComparePlansRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.ComparePlansResponse, _abc.Awaitable[_audit_service_pb2.ComparePlansResponse]]:
+        """Compares two plans of a cycle, or of a team with its sub-teams: the original plan, now, or as of
+        any instants. Answers what was added, dropped, restored, re-targeted, re-weighted, re-aligned,
+        moved or reassigned, with before and after, the events that did it, and both sides' scores.
+        FAILED_PRECONDITION (CYCLE_STATE) where the original plan is asked for before its commitment.
+        Costs by the number of key results on both sides.
+        """
 
 def add_AuditServiceServicer_to_server(servicer: AuditServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

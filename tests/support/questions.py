@@ -11,8 +11,11 @@ from ledger.values import date_message, recorded_day
 from okr.v1 import audit_service_pb2 as audit
 from okr.v1 import score_service_pb2 as scores
 from okr.v1.explanation_pb2 import ScoreKind
+from okr.v1.plan_comparison_pb2 import OriginalPlan, PlanInstant
 from okr.v1.values_pb2 import AsOf
 from tests.support.whole import Caller
+
+_ORIGINAL = PlanInstant(original=OriginalPlan())
 
 
 def questions(me: Caller, positions: Sequence[int], days: int) -> list[Message]:
@@ -40,6 +43,9 @@ def _about(me: Caller, cycle: str, as_of: AsOf) -> Iterator[Message]:
     """Every read of what belongs to a cycle."""
     yield scores.GetCycleRequest(name=cycle, as_of=as_of)
     yield from _explained(me, cycle, as_of)
+    instant = PlanInstant(as_of=as_of)
+    yield audit.ComparePlansRequest(cycle=cycle, after=instant)
+    yield audit.ComparePlansRequest(cycle=cycle, before=instant, after=_ORIGINAL)
     yield scores.GetScorecardRequest(cycle=cycle, as_of=as_of)
     yield scores.ListObjectivesRequest(cycle=cycle, as_of=as_of)
     yield scores.ListAlignmentsRequest(cycle=cycle, as_of=as_of)

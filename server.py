@@ -6,20 +6,16 @@ import asyncio
 import gc
 import signal
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, Final
 
 import structlog
 import typer
 import uvloop
 
-from ledger.log.lane import WriteLane
 from ledger.log.sqlite import now_us, open_log
-from ledger.model import Domain
-from ledger.rpc import LedgerRpc
 from ledger.tokens import Tokens
 from okr.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_server
-from okr.v1.ledger_service_pb2_grpc import add_LedgerServiceServicer_to_server
 from okr.v1.operations_service_pb2_grpc import add_OperationsServiceServicer_to_server
 from okr.v1.replay_service_pb2_grpc import add_ReplayServiceServicer_to_server
 from okr.v1.score_service_pb2_grpc import add_ScoreServiceServicer_to_server
@@ -35,16 +31,19 @@ from service.cli.options import DatabaseUrl, LogFormatOption, LogLevelOption
 from service.cli.output import failures_told
 from service.exchange import Gate
 from service.following import running_beside
+from service.lane.desk import Desk, InProcess, InThread
 from service.listening import WHOLE_SERVER, Listener
 from service.logging import logs
 from service.rpc.operations import VERSION, OperationsRpc, Progress
 from service.sealing import Sealing
 from service.settings import Follower as FollowerPlace
+from service.settings import Lane as LanePlace
 from service.settings import Settings
 
 log = structlog.get_logger()
 
-WRITES: Final = ("okr.v1.LedgerService", "okr.v1.OperationsService")
+LEDGER: Final = "okr.v1.LedgerService"
+WRITES: Final = (LEDGER, "okr.v1.OperationsService")
 READS: Final = ("okr.v1.ScoreService", "okr.v1.AuditService", "okr.v1.ReplayService")
 
 
@@ -59,13 +58,34 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         LogError: the log cannot be opened, or another server has it.
         AddressTaken: it cannot be listened on.
     """
-    with ExitStack() as stack:
+    async with AsyncExitStack() as stack:
         # First, so that a server that cannot listen makes no files.
         listener = Listener(Gate())
         address = listener.bind(settings.listen)
 
-        ledger = open_log(settings.log_file)
+        def committed(position: int) -> None:
+            follower.wake()
+            tail.wake(position)
+
+        async def lane_serves(serves: bool) -> None:
+            await (listener.ready if serves else listener.unready)([LEDGER])
+
+        file = settings.log_file
+        desk = Desk(
+            InThread(file)
+            if settings.lane == "thread"
+            else InProcess(file, settings.log_format, settings.log_level),
+            file,
+            on_committed=committed,
+            on_change=lane_serves,
+            waiting_at_most=settings.max_waiting,
+        )
+        await desk.open()
+        stack.push_async_callback(desk.close)
+
+        ledger = open_log(file, read_only=True)
         stack.callback(ledger.close)
+        tail = Tail(ledger)
         identity = ledger.identity()
         tokens = Tokens(identity.log_id, identity.epoch)
 
@@ -84,37 +104,18 @@ async def running(settings: Settings) -> AsyncIterator[str]:
             )
         )
 
-        tail = Tail(ledger)
-
-        def committed(position: int) -> None:
-            follower.wake()
-            tail.wake(position)
-
-        domain = Domain()
-        lane = WriteLane(
-            ledger,
-            domain,
-            domain,
-            on_committed=committed,
-            waiting_at_most=settings.max_waiting,
-        )
-        lane.start()
-        stack.callback(lane.stop)
-
         def progress() -> list[Progress]:
             at = views.progress
             return [Progress(at.projection, at.position, at.stopped_position)]
 
         reader = Reader(ledger, views, tokens, now_us)
-        sealing = Sealing(ledger, lane.submit, reader)
-        add_LedgerServiceServicer_to_server(
-            LedgerRpc(lane, ledger, tokens, sealing), listener.server
-        )
+        sealing = Sealing(ledger, tokens, desk.ask, reader)
+        listener.add_writes(LEDGER, {"CloseCycle": sealing.close}, desk.ask)
         add_ScoreServiceServicer_to_server(ScoreRpc(reader), listener.server)
         add_AuditServiceServicer_to_server(AuditRpc(reader), listener.server)
         add_ReplayServiceServicer_to_server(ReplayRpc(reader, tail), listener.server)
         add_OperationsServiceServicer_to_server(
-            OperationsRpc(ledger, lane.counts, progress), listener.server
+            OperationsRpc(ledger, desk.counts, progress), listener.server
         )
         await listener.start(WRITES + READS, reflected=settings.reflection)
         await listener.ready(WRITES)
@@ -126,6 +127,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
             catching_up.cancel()
             await listener.drain(settings.drain_seconds)
             sealing.stop()
+            await desk.close()
 
 
 async def _ready_to_read(listener: Listener, views: Views, head: int) -> None:
@@ -184,6 +186,14 @@ def serve(
             show_default="in_process",
         ),
     ] = None,
+    lane: Annotated[
+        LanePlace | None,
+        typer.Option(
+            envvar="OKR_LANE",
+            help="Where writes are decided: in a process of their own, or in a thread.",
+            show_default="process",
+        ),
+    ] = None,
     max_waiting: Annotated[
         int | None,
         typer.Option(
@@ -220,6 +230,7 @@ def serve(
             database_url=database_url,
             listen=listen,
             follower=follower,
+            lane=lane,
             max_waiting=max_waiting,
             drain_seconds=drain_seconds,
             reflection=reflection,

@@ -8,10 +8,12 @@ apply, `BadRequest` (each violation with the id of its rule as `reason`), `Preco
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+import structlog
 from google.rpc.error_details_pb2 import (
     BadRequest,
     ErrorInfo,
@@ -52,6 +54,39 @@ _RESOURCE_TYPES: Final = {
     "adjustments": "okr.v1.Adjustment",
     "events": "okr.v1.Event",
 }
+
+
+log = structlog.get_logger()
+
+
+class Told(NamedTuple):
+    """What a caller is told about an error, and what the request log says of it."""
+
+    status: bytes
+    """A serialised `google.rpc.Status`."""
+    entry: dict[str, str]
+
+
+class Refused(Exception):
+    """An error that the write lane has told already."""
+
+    def __init__(self, refusal: Told) -> None:
+        super().__init__(refusal.entry)
+        self.told = refusal
+
+
+def told(error: Exception, method: str) -> Told:
+    """What to tell the caller of a method; a defect is logged with the id that the caller gets."""
+    row = row_of(error)
+    if row is not None:
+        entry = {"code": row.code.name, "reason": reason_name(row.reason)}
+        if row.sentence:
+            entry["error"] = str(error)
+        return Told(_status(row, error).SerializeToString(), entry)
+    incident = uuid.uuid4().hex[:16]
+    log.error("incident", incident=incident, method=method, exc_info=error)
+    entry = {"code": "INTERNAL", "reason": "INTERNAL", "incident": incident}
+    return Told(incident_status(incident).SerializeToString(), entry)
 
 
 def reason_name(reason: ErrorReason.ValueType) -> str:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import structlog
 from google.protobuf.message import DecodeError
+from google.rpc.status_pb2 import Status
 from grpc import StatusCode, aio
 from grpc_status import rpc_status
 
 from ledger.call import CALL, Call
-from service.error_table import row_of
-from service.errors import incident_status, reason_name, status_of
+from service.errors import Refused, told
 from service.identity import Identify, self_named
 from service.refusals import (
     AnswerTooLarge,
@@ -26,24 +25,26 @@ from service.refusals import (
     TooManyCalls,
 )
 from service.streams import Streams
-from service.validation import Validation
+from service.validation import MESSAGE_BYTES, Validation
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from google.protobuf.message import Message
-    from google.rpc.status_pb2 import Status
+
+    from ledger.call import Caller
+    from service.lane.link import Answer
 
     Context = aio.ServicerContext[Any, Any]
 
-MESSAGE_BYTES: Final = 4 * 1024 * 1024
-"""The most bytes of a request or an answer; gRPC clients take no more by default."""
 CALLS: Final = 20_000
 """The most calls in the server's hands at a time, streams included."""
 
 
 Parse = Callable[[bytes], "Message"]
 Serialise = Callable[["Message"], bytes]
+Write = Callable[[bytes, "Caller", float | None], Awaitable["Answer"]]
+"""Hands a request's bytes to the write lane: of whom, and until when."""
 
 
 @dataclass(slots=True)
@@ -60,9 +61,8 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """A method's path and how its bytes become messages and messages bytes."""
+    """How a method's bytes become messages and messages bytes."""
 
-    path: str
     parse: Parse
     serialise: Serialise
     request_name: str
@@ -77,22 +77,22 @@ class Exchange:
     `on_behalf_of`, `request_id`, `position`, `reason`.
     """
 
-    __slots__ = ("_began", "_codec", "_context", "_deadline", "_entry", "_gate")
+    __slots__ = ("_began", "_context", "_deadline", "_entry", "_gate", "_path")
 
-    def __init__(self, gate: Gate, codec: Codec, context: Context) -> None:
+    def __init__(self, gate: Gate, path: str, context: Context) -> None:
         self._gate = gate
-        self._codec = codec
+        self._path = path
         self._context = context
         self._began = time.monotonic()
         self._deadline: float | None = None
-        self._entry: dict[str, Any] = {"method": codec.path, "code": "OK"}
+        self._entry: dict[str, Any] = {"method": path, "code": "OK"}
 
     async def __aenter__(self) -> Self:
         self._gate.calls += 1
         return self
 
-    def admit(self, raw: bytes) -> Message:
-        """The request, checked; sets `CALL` for the method.
+    def caller(self, raw: bytes) -> Caller:
+        """Who sends so many bytes; notes until when the call may last.
 
         Raises:
             Refusal: one of those in `service.refusals`, or FieldInvalid.
@@ -111,24 +111,49 @@ class Exchange:
             entry["on_behalf_of"] = caller.on_behalf_of
         if len(raw) > MESSAGE_BYTES:
             raise RequestTooLarge(len(raw), MESSAGE_BYTES)
+        return caller
+
+    def admit(self, raw: bytes, codec: Codec) -> Message:
+        """The request, checked; sets `CALL` for the method.
+
+        Raises:
+            Refusal: one of those in `service.refusals`, or FieldInvalid.
+        """
+        caller = self.caller(raw)
         try:
-            request = self._codec.parse(raw)
+            request = codec.parse(raw)
         except DecodeError:
-            raise RequestUnreadable(self._codec.request_name) from None
-        gate.validation.check(request, raw)
-        request_id = getattr(request, "request_id", "")
-        if request_id:
-            entry["request_id"] = request_id
-        CALL.set(Call(self._codec.path, caller, self._deadline))
+            raise RequestUnreadable(codec.request_name) from None
+        self._gate.validation.check(request, raw)
+        if request_id := getattr(request, "request_id", ""):
+            self._entry["request_id"] = request_id
+        CALL.set(Call(self._path, caller, self._deadline))
         return request
 
-    def seal(self, response: Message) -> bytes:
+    async def hand_over(self, raw: bytes, write: Write) -> bytes:
+        """The response's bytes from the write lane, which checks the request itself.
+
+        Raises:
+            Refusal: as `caller`.
+            LogError: the lane cannot take the call.
+            Refused: the lane has refused it.
+        """
+        answer = await write(raw, self.caller(raw), self._deadline)
+        entry = self._entry
+        if answer.request_id:
+            entry["request_id"] = answer.request_id
+        if answer.refusal is not None:
+            raise Refused(answer.refusal)
+        entry["position"] = answer.position
+        return answer.raw
+
+    def seal(self, response: Message, codec: Codec) -> bytes:
         """The response's bytes.
 
         Raises:
             AnswerTooLarge: more than `MESSAGE_BYTES`.
         """
-        raw = self._codec.serialise(response)
+        raw = codec.serialise(response)
         if len(raw) > MESSAGE_BYTES:
             raise AnswerTooLarge(len(raw), MESSAGE_BYTES)
         position = getattr(response, "position", 0)
@@ -160,16 +185,6 @@ class Exchange:
             late = self._deadline is not None and time.monotonic() >= self._deadline
             entry["code"] = "DEADLINE_EXCEEDED" if late else "CANCELLED"
             return None
-        row = row_of(error)
-        status = status_of(error)
-        if row is not None and status is not None:
-            entry["code"] = row.code.name
-            entry["reason"] = reason_name(row.reason)
-            if row.sentence:
-                entry["error"] = str(error)
-            return status
-        incident = uuid.uuid4().hex[:16]
-        entry["code"] = entry["reason"] = "INTERNAL"
-        entry["incident"] = incident
-        self._gate.log.error("incident", incident=incident, method=self._codec.path, exc_info=error)
-        return incident_status(incident)
+        refusal = error.told if isinstance(error, Refused) else told(error, self._path)
+        entry |= refusal.entry
+        return Status.FromString(refusal.status)

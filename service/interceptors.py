@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import grpc
 from grpc import aio
 
-from service.exchange import Codec, Exchange, Gate, Serialise
+from service.exchange import Codec, Exchange, Gate, Serialise, Write
 
 if TYPE_CHECKING:
     from service.exchange import Context
@@ -35,6 +35,10 @@ class CallInterceptor(aio.ServerInterceptor):
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
         self._handlers: dict[str, Handler] = {}
+
+    def add_write(self, path: str, write: Write) -> None:
+        """Has a method answered by the write lane; the server itself need not know it."""
+        self._handlers[path] = written(self._gate, path, write)
 
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
@@ -61,33 +65,43 @@ def surrounded(gate: Gate, path: str, handler: Handler) -> Handler | None:
     None, so that the method counts as unimplemented, unless it takes one request and is a
     coroutine or, for a stream of responses, an asynchronous generator: nothing passes unchecked.
     """
-    parse: Any = handler.request_deserializer
     unary, stream = handler.unary_unary, handler.unary_stream
+    parse: Any = handler.request_deserializer
     # Generated code passes the request class's own `FromString`.
     request_name = parse.__self__.DESCRIPTOR.full_name
-    codec = Codec(path, parse, cast("Serialise", handler.response_serializer), request_name)
+    codec = Codec(parse, cast("Serialise", handler.response_serializer), request_name)
 
     if inspect.iscoroutinefunction(unary):
 
         async def answer(raw: bytes, context: Context) -> bytes:
-            async with Exchange(gate, codec, context) as exchange:
-                return exchange.seal(await unary(exchange.admit(raw), context))
+            async with Exchange(gate, path, context) as exchange:
+                return exchange.seal(await unary(exchange.admit(raw, codec), context), codec)
 
         return grpc.unary_unary_rpc_method_handler(answer)
 
     if inspect.isasyncgenfunction(stream):
 
         async def answers(raw: bytes, context: Context) -> None:
-            async with Exchange(gate, codec, context) as exchange:
-                request = exchange.admit(raw)
+            async with Exchange(gate, path, context) as exchange:
+                request = exchange.admit(raw, codec)
                 # Closed here and not by the garbage collector, so that its clean-up runs now.
                 async with (
                     gate.streams.open(context) as opened,
                     aclosing(stream(request, context)) as responses,
                 ):
                     async for response in responses:
-                        await opened.write(exchange.seal(response))
+                        await opened.write(exchange.seal(response, codec))
 
         return grpc.unary_stream_rpc_method_handler(answers)
 
     return None
+
+
+def written(gate: Gate, path: str, write: Write) -> Handler:
+    """A handler of a method whose bytes go to the write lane as they come."""
+
+    async def answer(raw: bytes, context: Context) -> bytes:
+        async with Exchange(gate, path, context) as exchange:
+            return await exchange.hand_over(raw, write)
+
+    return grpc.unary_unary_rpc_method_handler(answer)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from google.protobuf.descriptor_pool import Default
 from google.protobuf.message_factory import GetMessageClass
@@ -14,9 +15,14 @@ from grpc_health.v1.health import SERVICE_NAME as HEALTH
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from grpc_reflection.v1alpha import reflection
 
-from service.exchange import MESSAGE_BYTES, Gate
+from service.exchange import Gate
 from service.interceptors import CallInterceptor
 from service.rpc.health import Health
+from service.validation import MESSAGE_BYTES
+
+if TYPE_CHECKING:
+    from service.exchange import Write
+    from service.lane.link import Answer
 
 UNIX: Final = "unix:"
 WHOLE_SERVER: Final = ""
@@ -53,7 +59,8 @@ class Listener:
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
         self._health = Health()
-        self.server = aio.server(interceptors=[CallInterceptor(gate)], options=OPTIONS)
+        self._interceptor = CallInterceptor(gate)
+        self.server = aio.server(interceptors=[self._interceptor], options=OPTIONS)
         add_HealthServicer_to_server(self._health, self.server)
 
     def bind(self, address: str) -> str:
@@ -73,6 +80,18 @@ class Listener:
             return address
         return f"{address.rpartition(':')[0]}:{port}"
 
+    def add_writes(
+        self, service: str, finished: Mapping[str, Write], write: Callable[..., Awaitable[Answer]]
+    ) -> None:
+        """Has the methods of a service handed to the write lane by their names.
+
+        Those that take more than the lane to finish are called as they are given.
+        """
+        for method in Default().FindServiceByName(service).methods:
+            name = method.name
+            taken = finished.get(name) or partial(write, name)
+            self._interceptor.add_write(f"/{service}/{name}", taken)
+
     async def start(self, services: Iterable[str], *, reflected: bool) -> None:
         """Answers calls from now on. Nothing is said to be serving yet."""
         names = tuple(services)
@@ -87,6 +106,10 @@ class Listener:
     async def ready(self, services: Iterable[str]) -> None:
         """Says SERVING for these."""
         await self._health.serve(services)
+
+    async def unready(self, services: Iterable[str]) -> None:
+        """Says NOT_SERVING for these."""
+        await self._health.suspend(services)
 
     async def drain(self, seconds: float) -> None:
         """Says NOT_SERVING, ends the streams, and gives the other running calls so long to end."""

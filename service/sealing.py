@@ -10,19 +10,28 @@ from typing import Final
 
 import structlog
 
+from ledger import answers
+from ledger.answers import History
+from ledger.call import CALL, Call, Caller
 from ledger.closing import numbered, sealed_day
 from ledger.event import Record
-from ledger.log.command import Command, Done
+from ledger.log.command import Done
 from ledger.log.contract import LogReader
-from ledger.refusals import CycleState
+from ledger.rpc import SEAL, landed
+from ledger.tokens import Tokens
 from okr.v1.events_pb2 import CycleClosing, CycleSealed
+from okr.v1.ledger_service_pb2 import CloseCycleResponse
 from projections.as_of import Known
 from projections.cycle_end import final_scores
 from projections.reading import Reader
+from service.errors import Refused
+from service.lane.link import Answer
 
 RETRY_SECONDS: Final = 2.0
 """How long a cycle that could not be sealed waits until it is tried again."""
 PAGE: Final = 1000
+NOBODY: Final = Caller("")
+"""Who seals: the seal's event tells of whoever had the cycle closed."""
 
 log = structlog.get_logger()
 
@@ -39,13 +48,15 @@ class Sealing:
     def __init__(
         self,
         ledger: LogReader,
-        submit: Callable[[Command], Awaitable[Done]],
+        tokens: Tokens,
+        ask: Callable[[str, bytes, Caller, float | None], Awaitable[Answer]],
         reader: Reader,
         *,
         retry_seconds: float = RETRY_SECONDS,
     ) -> None:
         self._log = ledger
-        self._submit = submit
+        self._tokens = tokens
+        self._ask = ask
         self._reader = reader
         self._retry_seconds = retry_seconds
         self._tasks: dict[int, asyncio.Task[Record]] = {}
@@ -63,6 +74,31 @@ class Sealing:
         self._timers.clear()
         for task in self._tasks.values():
             task.cancel()
+
+    async def close(self, raw: bytes, caller: Caller, deadline: float | None) -> Answer:
+        """CloseCycle: has the lane fence the cycle, and answers when it is sealed.
+
+        Raises:
+            ProjectionStopped, DeadlinePassed, LogError: there is no seal yet. It will come.
+        """
+        answer = await self._ask("CloseCycle", raw, caller, deadline)
+        done = answer.done
+        if done is None:
+            return answer
+        CALL.set(Call("CloseCycle", caller, deadline))
+        closing = done.records[-1]
+        sealed = await (self.foreseen if done.validated_only else self.sealed)(closing)
+        return await asyncio.to_thread(self._answer, answer, done, closing, sealed)
+
+    def _answer(self, answer: Answer, done: Done, closing: Record, sealed: Record) -> Answer:
+        history = History(self._log.read_stream, (closing, sealed), {})
+        response = CloseCycleResponse(
+            cycle=answers.cycle(history),
+            seal=answers.seal(history),
+            **landed(self._log, self._tokens, replace(done, records=(sealed,))),
+        )
+        raw = response.SerializeToString()
+        return answer._replace(raw=raw, position=response.position, done=None)
 
     async def sealed(self, closing: Record) -> Record:
         """The record of the closing's seal, once there is one; the same for ever.
@@ -114,14 +150,15 @@ class Sealing:
         if found is not None:
             return found
         scored = await self._scored(closing, closing.position)
-        try:
-            return (await self._submit(Command(scored, principal=""))).records[-1]
-        except CycleState:
-            # Another server was faster.
-            found = await asyncio.to_thread(self._seal_of, closing)
-            if found is None:
-                raise
-            return found
+        answer = await self._ask(SEAL, scored.SerializeToString(), NOBODY, None)
+        if answer.done is not None:
+            return answer.done.records[-1]
+        # Another server may have been faster.
+        found = await asyncio.to_thread(self._seal_of, closing)
+        if found is None and answer.refusal is not None:
+            raise Refused(answer.refusal)
+        assert found is not None
+        return found
 
     async def _scored(self, closing: Record, position: int) -> CycleSealed:
         day = sealed_day(closing)

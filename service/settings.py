@@ -14,6 +14,7 @@ from service.logging import LogFormat, LogLevel
 SQLITE: Final = "sqlite:///"
 
 Follower = Literal["in_process", "separate"]
+Lane = Literal["process", "thread"]
 
 
 class SettingsError(Exception):
@@ -30,6 +31,7 @@ class Settings(BaseSettings):
     log_format: LogFormat = "auto"
     log_level: LogLevel = "info"
     follower: Follower = "in_process"
+    lane: Lane = "process"
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 10.0
     max_waiting: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
     reflection: bool = True

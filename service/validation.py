@@ -18,6 +18,8 @@ from service.refusals import FieldUnknown
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
+MESSAGE_BYTES: Final = 4 * 1024 * 1024
+"""The most bytes of a request or an answer; gRPC clients take no more by default."""
 UNKNOWN_TOLD: Final = 25
 """How many unknown fields an error names at most."""
 

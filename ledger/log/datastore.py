@@ -146,14 +146,14 @@ class LedgerDatastore(sqlite.SQLiteDatastore):
         LogLocked: another writer has the file.
     """
 
-    def __init__(self, file: Path, *, read_only: bool = False) -> None:
+    def __init__(self, file: Path, *, owner_pid: int = 0, read_only: bool = False) -> None:
         super().__init__(str(file), originator_id_type="text")
         self.file = str(file)
         self._lock: WriterLock | None = None
         self.readers = self.pool = LedgerConnectionPool(file, writes=False)
         self.writer = LedgerConnectionPool(file, writes=True)
         if not read_only:
-            self._lock = WriterLock(file)
+            self._lock = WriterLock(file, owner_pid)
 
     @contextmanager
     def get_connection(self, *, commit: bool) -> Iterator[LedgerConnection]:

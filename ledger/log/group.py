@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ledger.context import Context
 from ledger.event import Record
@@ -12,7 +12,7 @@ from ledger.log.contract import Accepted, Append, EncodedEvent, Head, Repeated
 from ledger.log.errors import ClockBehind, Contended, RequestIdReused
 from ledger.log.ids import id_maker
 from ledger.log.mapper import event_type_of
-from ledger.log.world import STATES_KEPT, NotedWorld, Overlay, StateCache, fold
+from ledger.log.world import STATES_KEPT, NotedWorld, Overlay, StateCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -251,9 +251,3 @@ def _done(each: Decided, accepted: Accepted) -> Done:
         for position, record in enumerate(each.records, start=accepted.first_position)
     )
     return Done(tuple(records))
-
-
-def states_after(log: EventLog, folder: Folder, records: Sequence[Record]) -> dict[str, Any]:
-    """The states of the records' streams as the records left them; costs the streams' lengths."""
-    versions = {record.stream: record.stream_version for record in records}
-    return {stream: fold(log, folder, stream, version)[0] for stream, version in versions.items()}

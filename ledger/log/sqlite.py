@@ -157,19 +157,26 @@ class LedgerRecorder(SQLiteLogReader, SQLiteApplicationRecorder):
 
 
 def open_log(
-    file: Path, *, clock: Callable[[], int] = now_us, read_only: bool = False
+    file: Path,
+    *,
+    clock: Callable[[], int] = now_us,
+    owner_pid: int = 0,
+    read_only: bool = False,
 ) -> LedgerRecorder:
     """Open a log, making it where there is none, or an existing one for reading only.
 
     `clock` gives µs since 1970 UTC. One writer at a time may have the file, for as long as it is
-    open; any number of readers may, in any process.
+    open; any number of readers may, in any process. Another one is told that the process
+    `owner_pid` has it, this one if 0.
 
     Raises:
         LogLocked: another writer has the file.
         LogMismatch: the file is not a log that this version can use.
         LogUnavailable: the file cannot be opened.
     """
-    log = LedgerRecorder(LedgerDatastore(file, read_only=read_only), clock=clock)
+    log = LedgerRecorder(
+        LedgerDatastore(file, owner_pid=owner_pid, read_only=read_only), clock=clock
+    )
     try:
         if read_only:
             log.check_tables()

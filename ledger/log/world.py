@@ -120,23 +120,15 @@ class NotedWorld:
         return self._overlay.records(stream)
 
 
-def fold(
-    log: LogReader, folder: Folder, stream: str, up_to_version: int | None = None
-) -> Versioned:
-    """A stream's state as of a version, from its first event; costs its length."""
+def fold(log: LogReader, folder: Folder, stream: str) -> Versioned:
+    """A stream's present state, from its first event; costs its length."""
     state, version = folder.initial(stream), 0
-    while up_to_version is None or version < up_to_version:
+    while True:
         # By the page, so that a long stream is never in memory as a whole.
-        last = (
-            version + FOLD_PAGE
-            if up_to_version is None
-            else min(version + FOLD_PAGE, up_to_version)
-        )
-        records = log.read_stream(stream, version, last)
+        records = log.read_stream(stream, version, version + FOLD_PAGE)
         for record in records:
             fact, metadata = parse_record(record)
             state = folder.apply(state, record, fact, metadata)
             version = record.stream_version
         if len(records) < FOLD_PAGE:
-            break
-    return state, version
+            return state, version

@@ -35,6 +35,10 @@ class Health(HealthServicer):
         if not self._draining:
             await self._set(dict.fromkeys(services, SERVING))
 
+    async def suspend(self, services: Iterable[str]) -> None:
+        """Says that these do not serve now."""
+        await self._set(dict.fromkeys(services, NOT_SERVING))
+
     async def drain(self) -> None:
         """Says for good that nothing serves, and ends the watches once they have said so."""
         self._draining = True

@@ -16,19 +16,14 @@ import pytest
 from grpc import StatusCode
 
 from ledger import decisions
-from ledger.event import Record
 from ledger.log import datastore
 from ledger.log.contract import Append, EncodedEvent
-from ledger.log.lane import WriteLane
 from ledger.log.sqlite import now_us, open_log
-from ledger.model import Domain
-from ledger.rpc import LedgerRpc
-from ledger.tokens import Tokens
 from okr.v1 import events_pb2 as facts
 from okr.v1 import score_service_pb2 as scores
 from okr.v1.error_reason_pb2 import ErrorReason
 from okr.v1.ledger_service_pb2 import CreateTeamRequest
-from okr.v1.ledger_service_pb2_grpc import add_LedgerServiceServicer_to_server
+from service.lane.desk import Desk, InThread
 from tests.api.cases import TABLES
 from tests.support.ask import Q3, cycle, new, objective, team
 from tests.support.serving import LoopThread, Refused, served
@@ -91,7 +86,7 @@ class Place:
 
 def overloaded(at: Place) -> Refused:
     """One write is in the lane, one waits, and the third is sent away."""
-    with at.service(max_waiting=1) as me, ThreadPoolExecutor(8) as callers:
+    with at.service(max_waiting=2) as me, ThreadPoolExecutor(8) as callers:
         me.ask(team("first"))
         with at.held():
             in_the_lane = callers.submit(me.ask, team("in-the-lane"))
@@ -150,29 +145,21 @@ def projection_stopped(at: Place) -> Refused:
     return error
 
 
-class NothingToSeal:
-    """A sealer where no cycle is closed."""
-
-    async def sealed(self, closing: Record) -> Record:
-        raise AssertionError(closing)
-
-    async def foreseen(self, closing: Record) -> Record:
-        raise AssertionError(closing)
-
-
 def shutting_down(at: Place) -> Refused:
     """The lane has stopped while the server still listens."""
-    with closing(open_log(at.file)) as log:
-        lane = WriteLane(log, Domain(), Domain())
-        lane.start()
-        lane.stop()
-        rpc = LedgerRpc(lane, log, Tokens(log.identity().log_id, 1), NothingToSeal())
 
-        def add(server: Any) -> None:
-            add_LedgerServiceServicer_to_server(rpc, server)
+    async def stopped() -> Desk:
+        desk = Desk(InThread(at.file), at.file)
+        await desk.open()
+        await desk.close()
+        return desk
 
-        with served(at.loop, add) as address, grpc.insecure_channel(address) as channel:
-            return Caller(channel).refused(team("x"))
+    desk = at.loop.run(stopped())
+    with (
+        served(at.loop, writes=desk.ask) as address,
+        grpc.insecure_channel(address) as channel,
+    ):
+        return Caller(channel).refused(team("x"))
 
 
 def internal(at: Place) -> Refused:

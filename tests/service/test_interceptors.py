@@ -24,9 +24,10 @@ from ledger.refusals import EtagMismatch
 from okr.v1 import ledger_service_pb2 as api
 from okr.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from okr.v1.operations_service_pb2 import GetStatusRequest, GetStatusResponse
-from service.exchange import MESSAGE_BYTES, Gate
+from service.exchange import Gate
 from service.listening import AddressTaken
 from service.logging import logs
+from service.validation import MESSAGE_BYTES
 from tests.support.serving import LoopThread, Refused, refused, served
 
 KEY_RESULT = "objectives/growth/keyResults/followers"

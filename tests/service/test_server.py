@@ -158,7 +158,8 @@ def test_a_signal_ends_it_in_good_order(tmp_path: Path, number: signal.Signals) 
             create_team(channel, "sales")
         server.process.send_signal(number)
         assert server.process.wait(20) == 0
-        events = [entry["event"] for entry in server.entries()]
+        entries = sorted(server.entries(), key=lambda entry: entry["time"])
+        events = [entry["event"] for entry in entries]
     assert events == ["listening on", "call", "draining", "lane stopped", "stopped"]
 
 

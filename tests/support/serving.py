@@ -53,17 +53,23 @@ def shared_loop() -> LoopThread:
 @contextmanager
 def served(
     loop: LoopThread,
-    add: AddServicers,
+    add: AddServicers = lambda _: None,
     *,
+    writes: Any = None,
     gate: Gate | None = None,
     address: str = "127.0.0.1:0",
     services: tuple[str, ...] = (),
 ) -> Iterator[str]:
-    """Listens with these servicers behind the service's interceptor; gives the address."""
+    """Listens with these servicers behind the service's interceptor; gives the address.
+
+    `writes` answers LedgerService as a desk does.
+    """
 
     async def start() -> tuple[Listener, str]:
         listener = Listener(gate or Gate())
         add(listener.server)
+        if writes is not None:
+            listener.add_writes("okr.v1.LedgerService", {}, writes)
         bound = listener.bind(address)
         await listener.start(services, reflected=True)
         await listener.ready(services)

@@ -150,8 +150,11 @@ class Caller:
 
 @contextmanager
 def whole_service(loop: LoopThread, folder: Path, **settings: Any) -> Iterator[Caller]:
-    """The service on a free port, with its ledger in the folder, and a caller of it."""
-    chosen = {"listen": "127.0.0.1:0", "drain_seconds": 5.0, **settings}
+    """The service on a free port, with its ledger in the folder, and a caller of it.
+
+    The write lane is a thread here, so that a test may reach into it.
+    """
+    chosen = {"listen": "127.0.0.1:0", "drain_seconds": 5.0, "lane": "thread", **settings}
     service = running(Settings(database_url=f"sqlite:///{folder / 'okr-ledger.db'}", **chosen))
     address = loop.run(service.__aenter__())
     try:

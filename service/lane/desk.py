@@ -1,0 +1,281 @@
+"""The server's side: takes calls on the event loop, hands them to the lane, gives its answers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import structlog
+
+from ledger.log.errors import LogError, LogUnavailable, Overloaded, ShuttingDown
+from ledger.log.lane import BATCH_AT_MOST, LaneCounts
+from service.lane.host import host
+from service.lane.link import FRAME_BYTES, Answer, Ask, Frames, Ready, Turn, framed
+
+if TYPE_CHECKING:
+    from ledger.call import Caller
+
+FRAMES_UNANSWERED: Final = 2
+"""Frames that the lane may have at a time: the one that it works on, and the one that comes next.
+
+What comes meanwhile gathers here, where a caller who gives up takes nothing with them.
+"""
+START_SECONDS: Final = 60.0
+STOP_SECONDS: Final = 60.0
+LONGEST_PAUSE_SECONDS: Final = 2.0
+"""The longest pause before a lane that has ended is started again."""
+
+PROJECT: Final = Path(__file__).resolve().parents[2]
+
+log = structlog.get_logger()
+
+
+class Place(Protocol):
+    """Where a lane runs."""
+
+    def start(self, link: socket.socket) -> Callable[[], object]:
+        """Starts a lane at the end of a link that is its own from then on.
+
+        Gives a function that waits until the lane has ended, for `STOP_SECONDS` at most.
+        """
+
+
+class InThread:
+    """In a thread of this process."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def start(self, link: socket.socket) -> Callable[[], object]:
+        thread = threading.Thread(
+            target=host, args=(link, self._file, os.getpid()), name="write-lane", daemon=True
+        )
+        thread.start()
+        return lambda: thread.join(STOP_SECONDS)
+
+
+class InProcess:
+    """In a process of its own, which ends when this one does, however it ends."""
+
+    def __init__(self, file: Path, log_format: str, log_level: str) -> None:
+        self._arguments = (str(file), log_format, log_level)
+
+    def start(self, link: socket.socket) -> Callable[[], object]:
+        number = link.fileno()
+        with link:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "service.lane", str(number), *self._arguments],
+                # It imports this very program, from wherever this process did.
+                env=os.environ | {"PYTHONPATH": str(PROJECT)},
+                stdin=subprocess.DEVNULL,
+                pass_fds=(number,),
+            )
+
+        def wait() -> None:
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+        return wait
+
+
+async def _no_change(_serves: bool) -> None:
+    return
+
+
+class Desk:
+    """Hands calls over to a lane, in turns of the event loop, and starts it again if it ends.
+
+    `on_committed` is called with the newest position before the callers have their answers, and
+    `on_change` with False when the lane has ended by itself and with True when it works again.
+    Made and used on one event loop.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        file: Path,
+        *,
+        on_committed: Callable[[int], None] = lambda _: None,
+        on_change: Callable[[bool], Awaitable[None]] = _no_change,
+        waiting_at_most: int = 10_000,
+    ) -> None:
+        self._place = place
+        self._file = file
+        self._on_committed = on_committed
+        self._on_change = on_change
+        self._waiting_at_most = waiting_at_most
+        self._pending: dict[int, asyncio.Future[Answer]] = {}
+        self._gathered: deque[Ask] = deque()
+        self._last_number = 0
+        self._last_position = 0
+        self._counts = LaneCounts()
+        self._link: _Link | None = None
+        self._unanswered = 0
+        self._stopping = False
+        self._starting: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Starts the lane; calls may be handed over from then on.
+
+        Raises:
+            LogError: the log cannot be opened, or another server has it.
+        """
+        ours, theirs = socket.socketpair()
+        wait = self._place.start(theirs)
+        loop = asyncio.get_running_loop()
+        _, link = await loop.create_connection(lambda: _Link(self, wait), sock=ours)
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                greeting = await link.greeting
+        except (ConnectionError, TimeoutError) as error:
+            greeting = LogUnavailable(str(self._file), "open", str(error) or "it takes too long")
+        if isinstance(greeting, LogError):
+            await link.ended()
+            raise greeting
+        self._link, self._unanswered = link, 0
+
+    async def close(self) -> None:
+        """Refuses new calls, answers those that were taken, and returns when the lane has ended."""
+        self._stopping = True
+        if self._starting is not None:
+            self._starting.cancel()
+        while self._link is not None and self._gathered:
+            await asyncio.wait(list(self._pending.values()))
+        if self._link is not None:
+            await self._link.ended()
+
+    async def ask(self, method: str, raw: bytes, caller: Caller, deadline: float | None) -> Answer:
+        """Has a call decided; returns once what it changed is durable, or when it is refused.
+
+        Raises:
+            LogError: Overloaded or ShuttingDown, and nothing was written; or LogUnavailable, and
+                the same request, with the same request id, may be sent again to find out.
+        """
+        if self._stopping:
+            raise ShuttingDown
+        if (waiting := len(self._pending)) >= self._waiting_at_most:
+            raise Overloaded(waiting)
+        if self._link is None:
+            raise self._ended()
+        loop = asyncio.get_running_loop()
+        self._last_number = number = self._last_number + 1
+        future: asyncio.Future[Answer] = loop.create_future()
+        self._pending[number] = future
+        self._gathered.append(Ask(number, method, raw, caller.actor, caller.on_behalf_of, deadline))
+        if len(self._gathered) == 1:
+            # In one piece what this turn of the event loop gathers.
+            loop.call_soon(self._hand_over)
+        try:
+            return await future
+        finally:
+            self._pending.pop(number, None)
+
+    def counts(self) -> LaneCounts:
+        return replace(self._counts, waiting=len(self._pending))
+
+    def _hand_over(self) -> None:
+        while self._link and self._gathered and self._unanswered < FRAMES_UNANSWERED:
+            asks: list[Ask] = []
+            size = 0
+            while self._gathered and len(asks) < BATCH_AT_MOST and size < FRAME_BYTES:
+                ask = self._gathered.popleft()
+                # Those who have given up are not there any more.
+                if ask.number in self._pending:
+                    asks.append(ask)
+                    size += len(ask.raw)
+            if asks:
+                self._unanswered += 1
+                self._link.send(asks)
+
+    def turned(self, turn: Turn) -> None:
+        """What a turn of the lane gave."""
+        self._unanswered -= turn.frames
+        self._counts = turn.counts
+        if turn.last_position > self._last_position:
+            self._last_position = turn.last_position
+            self._on_committed(turn.last_position)
+        for answer in turn.answers:
+            future = self._pending.get(answer.number)
+            if future is not None and not future.done():
+                future.set_result(answer)
+        self._hand_over()
+
+    def lost(self, link: _Link) -> None:
+        """The lane has ended; unless it was told to, it is started again."""
+        if link is not self._link:
+            return
+        self._link = None
+        self._gathered.clear()
+        for future in self._pending.values():
+            if not future.done():
+                future.set_exception(self._ended())
+        if not self._stopping:
+            log.error("lane ended unexpectedly", unanswered=len(self._pending))
+            self._starting = asyncio.get_running_loop().create_task(self._start_again(link))
+
+    async def _start_again(self, after: _Link) -> None:
+        await self._on_change(False)
+        await after.ended()
+        pause = 0.05
+        while self._link is None:
+            try:
+                await self.open()
+            except (LogError, OSError) as error:
+                log.warning("lane cannot start", reason=str(error), seconds=pause)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        log.info("lane started again")
+        await self._on_change(True)
+
+    def _ended(self) -> LogUnavailable:
+        return LogUnavailable(str(self._file), "append to", "the write lane has ended")
+
+
+class _Link(asyncio.Protocol):
+    """One connection to one lane."""
+
+    def __init__(self, desk: Desk, wait: Callable[[], object]) -> None:
+        loop = asyncio.get_running_loop()
+        self.greeting: asyncio.Future[Ready | LogError] = loop.create_future()
+        self._desk = desk
+        self._wait = wait
+        self._frames = Frames()
+        self._lost = loop.create_future()
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport: asyncio.Transport = transport
+
+    def send(self, asks: list[Ask]) -> None:
+        self._transport.write(framed(asks))
+
+    def data_received(self, data: bytes) -> None:
+        for message in self._frames.feed(data):
+            if isinstance(message, Turn):
+                self._desk.turned(message)
+            else:
+                self.greeting.set_result(message)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self.greeting.done():
+            self.greeting.set_exception(ConnectionError("the write lane ended as it started"))
+        self._lost.set_result(None)
+        self._desk.lost(self)
+
+    async def ended(self) -> None:
+        """Hangs up; returns when the lane has answered what it has and has ended."""
+        if not self._lost.done():
+            self._transport.write_eof()
+        await self._lost
+        await asyncio.to_thread(self._wait)

@@ -1,0 +1,183 @@
+"""The lane's side: calls become commands, commands become events and answers."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+from google.protobuf.message import DecodeError
+
+from ledger.call import Caller
+from ledger.log.errors import LogError
+from ledger.log.lane import WriteLane
+from ledger.log.sqlite import open_log
+from ledger.model import Domain
+from ledger.rpc import METHODS, REQUESTS, SERVICE, LedgerRpc, NeedsReading
+from ledger.tokens import Tokens
+from service.errors import told
+from service.lane.link import Answer, Ask, Frames, Ready, Turn, framed
+from service.refusals import AnswerTooLarge, RequestUnreadable
+from service.validation import MESSAGE_BYTES, Validation
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from ledger.log.command import Done
+    from ledger.log.contract import EventLog
+    from ledger.log.group import Job
+
+READ_BYTES: Final = 1 << 20
+READING_ANSWERS: Final = 2
+"""Threads for answers that take a read of the log, such as those to repeated requests."""
+
+log = structlog.get_logger()
+
+
+class Host:
+    """Serves one desk until it hangs up. One thread runs it."""
+
+    def __init__(self, link: socket.socket, event_log: EventLog) -> None:
+        identity = event_log.identity()
+        domain = Domain()
+        self._link = link
+        self._frames = Frames()
+        self._sending = threading.Lock()
+        self._lane = WriteLane(event_log, domain, domain)
+        self._rpc = LedgerRpc(event_log, Tokens(identity.log_id, identity.epoch))
+        self._validation = Validation()
+        self._asked: dict[Job, Ask] = {}
+        self._readers = ThreadPoolExecutor(READING_ANSWERS, "answers")
+        for request in REQUESTS.values():
+            self._validation.compile(request)
+
+    def run(self) -> None:
+        """Answers everything that is asked before the desk hangs up, then returns."""
+        self._send(Ready())
+        open_ = True
+        while open_ or self._lane.waiting:
+            answers: list[Answer] = []
+            frames = self._receive(wait=not self._lane.waiting) if open_ else []
+            if frames is None:
+                open_, frames = False, []
+            for asks in frames:
+                for ask in asks:
+                    self._admit(ask, answers)
+            for job, outcome in self._lane.run():
+                self._settle(job, outcome, answers)
+            if answers or frames:
+                self._tell(answers, len(frames))
+        self._readers.shutdown()
+        counts = self._lane.counts()
+        log.info(
+            "lane stopped",
+            events=counts.events,
+            flushes=counts.flushes,
+            refusals=counts.refusals,
+        )
+
+    def _receive(self, *, wait: bool) -> list[list[Ask]] | None:
+        """The frames that have come, or the next one if asked to wait; None at the end."""
+        found: list[list[Ask]] = []
+        while True:
+            try:
+                data = self._link.recv(READ_BYTES, 0 if wait else socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return found
+            except ConnectionError:
+                return None
+            if not data:
+                return found or None
+            found += self._frames.feed(data)
+            wait = wait and not found
+
+    def _admit(self, ask: Ask, answers: list[Answer]) -> None:
+        """Makes a command of a call and puts it into the lane, or says why not."""
+        kind = REQUESTS[ask.method]
+        try:
+            try:
+                request = kind.FromString(ask.raw)
+            except DecodeError:
+                raise RequestUnreadable(kind.DESCRIPTOR.full_name) from None
+            self._validation.check(request, ask.raw)
+            caller = Caller(ask.actor, ask.on_behalf_of)
+            job = self._lane.add(self._rpc.command(request, caller, ask.deadline))
+        # A refusal, or a defect that concerns this call alone.
+        except Exception as error:  # noqa: BLE001
+            answers.append(_refused(ask, "", error))
+        else:
+            self._asked[job] = ask
+
+    def _settle(self, job: Job, outcome: Done | Exception, answers: list[Answer]) -> None:
+        """Answers now, or has a thread do it that may read."""
+        ask = self._asked.pop(job)
+        if isinstance(outcome, Exception):
+            answers.append(_refused(ask, job.command.request_id, outcome))
+            return
+        try:
+            answers.append(self._answer(ask, job, outcome, may_read=False))
+        except NeedsReading:
+            self._readers.submit(self._answer_later, ask, job, outcome)
+
+    def _answer_later(self, ask: Ask, job: Job, done: Done) -> None:
+        self._tell([self._answer(ask, job, done, may_read=True)], 0)
+
+    def _answer(self, ask: Ask, job: Job, done: Done, *, may_read: bool) -> Answer:
+        request_id = job.command.request_id
+        method = METHODS.get(ask.method)
+        if method is None:
+            position = 0 if done.validated_only else done.records[-1].position
+            return Answer(ask.number, b"", request_id, position, done=replace(done, states={}))
+        try:
+            response: Any = self._rpc.answer(method, done, may_read=may_read)
+            raw = _sealed(response)
+        except NeedsReading:
+            raise
+        # The events are durable; their caller learns that the answer could not be made.
+        except Exception as error:  # noqa: BLE001
+            return _refused(ask, request_id, error)
+        return Answer(ask.number, raw, request_id, response.position)
+
+    def _tell(self, answers: list[Answer], frames: int) -> None:
+        self._send(Turn(answers, frames, self._lane.last_position, self._lane.counts()))
+
+    def _send(self, message: object) -> None:
+        data = framed(message)
+        try:
+            with self._sending:
+                self._link.sendall(data)
+        except ConnectionError:
+            # The desk is gone; what it asked for is finished all the same.
+            return
+
+
+def _sealed(response: Message) -> bytes:
+    raw = response.SerializeToString()
+    if len(raw) > MESSAGE_BYTES:
+        raise AnswerTooLarge(len(raw), MESSAGE_BYTES)
+    return raw
+
+
+def _refused(ask: Ask, request_id: str, error: Exception) -> Answer:
+    refusal = told(error, f"/{SERVICE}/{ask.method}")
+    return Answer(ask.number, b"", request_id, 0, refusal)
+
+
+def host(link: socket.socket, file: Path, owner_pid: int) -> None:
+    """Opens the log and serves the desk at the other end of the link until it hangs up.
+
+    Where the log cannot be opened, the desk is sent the LogError. `owner_pid` is the server's.
+    """
+    with closing(link):
+        try:
+            event_log = open_log(file, owner_pid=owner_pid)
+        except LogError as error:
+            link.sendall(framed(error))
+            return
+        with closing(event_log):
+            Host(link, event_log).run()

@@ -1,0 +1,93 @@
+"""What the server and its write lane say to each other.
+
+Both ends are the same program on the same machine, joined by sockets that nobody else can reach,
+so that what they send is pickled.
+"""
+
+from __future__ import annotations
+
+import pickle
+from struct import Struct
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ledger.log.command import Done
+    from ledger.log.lane import LaneCounts
+    from service.errors import Told
+
+FRAME_BYTES: Final = 8 * 1024 * 1024
+"""The size at which a frame takes no further call."""
+
+_LENGTH: Final = Struct(">I")
+
+
+class Ask(NamedTuple):
+    """A call that changes the ledger: `raw` is its request as it came.
+
+    `deadline` is an instant of `time.monotonic()`, which all processes of a machine share.
+    """
+
+    number: int
+    method: str
+    raw: bytes
+    actor: str
+    on_behalf_of: str
+    deadline: float | None
+
+
+class Answer(NamedTuple):
+    """What became of the call with the number: the response's bytes, or what its caller is told.
+
+    `request_id` and `position` are for the request log, empty and 0 as far as there is none.
+    """
+
+    number: int
+    raw: bytes
+    request_id: str
+    position: int
+    refusal: Told | None = None
+    done: Done | None = None
+    """What was done, in place of a response, where the server makes the response itself."""
+
+
+class Turn(NamedTuple):
+    """What one turn of the lane gave; `frames` of calls were taken in since the turn before."""
+
+    answers: list[Answer]
+    frames: int
+    last_position: int
+    counts: LaneCounts
+
+
+class Ready(NamedTuple):
+    """The lane has opened the log."""
+
+
+def framed(message: object) -> bytes:
+    """A message as a frame: its length in four bytes, and the pickle."""
+    body = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+    return _LENGTH.pack(len(body)) + body
+
+
+class Frames:
+    """Takes in bytes as they come and gives messages as they are whole."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Any]:
+        """The messages that are whole now."""
+        self._bytes += data
+        begin = 0
+        while len(self._bytes) - begin >= _LENGTH.size:
+            body = begin + _LENGTH.size
+            end = body + _LENGTH.unpack_from(self._bytes, begin)[0]
+            if len(self._bytes) < end:
+                break
+            # Our own bytes, see above.
+            message = pickle.loads(memoryview(self._bytes)[body:end])  # noqa: S301
+            begin = end
+            yield message
+        del self._bytes[:begin]

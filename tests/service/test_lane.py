@@ -1,0 +1,231 @@
+"""The desk and its lane, as a thread and as a process: what callers get, whatever ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from ledger.call import Caller
+from ledger.log.errors import LogLocked, LogUnavailable, Overloaded, ShuttingDown
+from ledger.log.sqlite import open_log
+from okr.v1.ledger_service_pb2 import CreateTeamRequest, CreateTeamResponse
+from service.lane.desk import Desk, InProcess, InThread, Place
+from service.lane.link import Answer, Frames, framed
+
+ME = Caller("people/7f3a")
+REQUEST_ID = "0b9a4a1e-6f5e-4c69-9a3b-3f0f7a3d2c11"
+PLACES: dict[str, Callable[[Path], Place]] = {
+    "thread": InThread,
+    "process": lambda file: InProcess(file, "json", "warning"),
+}
+
+
+@pytest.fixture(params=PLACES)
+def place(request: pytest.FixtureRequest) -> Callable[[Path], Place]:
+    return PLACES[request.param]
+
+
+def team(team_id: str, request_id: str = "") -> bytes:
+    request = CreateTeamRequest(team_id=team_id, request_id=request_id)
+    request.definition.title = "Értékesítés"
+    return request.SerializeToString()
+
+
+def position(answer: Answer) -> int:
+    assert answer.refusal is None, answer.refusal.entry
+    response = CreateTeamResponse.FromString(answer.raw)
+    assert response.position == answer.position
+    return answer.position
+
+
+class Working:
+    """A desk with a lane, and what it told."""
+
+    def __init__(self, folder: Path, where: Callable[[Path], Place], **given: Any) -> None:
+        self.file = folder / "okr-ledger.db"
+        self.told: list[int] = []
+        self.serves: list[bool] = []
+        self.serves_again = asyncio.Event()
+
+        async def on_change(serves: bool) -> None:
+            self.serves.append(serves)
+            if serves:
+                self.serves_again.set()
+
+        self.desk = Desk(
+            where(self.file),
+            self.file,
+            on_committed=self.told.append,
+            on_change=on_change,
+            **given,
+        )
+
+    async def create(
+        self, team_id: str, request_id: str = "", deadline: float | None = None
+    ) -> Any:
+        return await self.desk.ask("CreateTeam", team(team_id, request_id), ME, deadline)
+
+    async def all(self, *team_ids: str) -> list[Any]:
+        asked = [self.create(team_id) for team_id in team_ids]
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Another program holds the file's write lock, so that nothing can be appended."""
+        with closing(sqlite3.connect(self.file, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+
+
+@asynccontextmanager
+async def working(
+    folder: Path, where: Callable[[Path], Place], **given: Any
+) -> AsyncIterator[Working]:
+    bench = Working(folder, where, **given)
+    await bench.desk.open()
+    try:
+        yield bench
+    finally:
+        await bench.desk.close()
+
+
+def test_calls_are_answered_and_told_of(tmp_path: Path, place: Callable[[Path], Place]) -> None:
+    async def main() -> None:
+        async with working(tmp_path, place) as bench:
+            answers = await bench.all(*[f"t{number}" for number in range(300)], "t7")
+            assert [position(answer) for answer in answers[:-1]] == list(range(1, 301))
+            assert answers[-1].refusal.entry == {
+                "code": "ALREADY_EXISTS",
+                "reason": "RESOURCE_EXISTS",
+            }
+            counts = bench.desk.counts()
+            assert (counts.events, counts.refusals, counts.waiting) == (300, 1, 0)
+            assert bench.told[-1] == 300
+
+    asyncio.run(main())
+
+
+def test_a_repeated_call_gets_the_same_bytes(
+    tmp_path: Path, place: Callable[[Path], Place]
+) -> None:
+    async def main() -> None:
+        async with working(tmp_path, place) as bench:
+            first = await bench.create("sales", REQUEST_ID)
+            again = await bench.create("sales", REQUEST_ID)
+            assert (again.raw, again.request_id) == (first.raw, REQUEST_ID)
+            assert bench.desk.counts().events == 1
+
+    asyncio.run(main())
+
+
+def test_a_call_that_is_given_up_before_the_lane_has_it_writes_nothing(
+    tmp_path: Path, place: Callable[[Path], Place]
+) -> None:
+    async def main() -> None:
+        async with working(tmp_path, place) as bench:
+            with bench.held():
+                taken = [asyncio.create_task(bench.create("a"))]
+                await asyncio.sleep(0.05)
+                taken.append(asyncio.create_task(bench.create("b")))
+                await asyncio.sleep(0.05)
+                abandoned = asyncio.create_task(bench.create("c"))
+                late = asyncio.create_task(bench.create("d", deadline=time.monotonic() + 0.05))
+                await asyncio.sleep(0.1)
+                abandoned.cancel()
+                await asyncio.sleep(0.05)
+            assert [position(await each) for each in taken] == [1, 2]
+            assert (await late).refusal.entry["code"] == "DEADLINE_EXCEEDED"
+            assert position(await bench.create("e")) == 3
+
+    asyncio.run(main())
+
+
+def test_more_calls_than_may_wait_are_refused(
+    tmp_path: Path, place: Callable[[Path], Place]
+) -> None:
+    async def main() -> None:
+        async with working(tmp_path, place, waiting_at_most=3) as bench:
+            answers = await bench.all("a", "b", "c", "d", "e")
+            assert [position(answer) for answer in answers[:3]] == [1, 2, 3]
+            assert [answer.waiting for answer in answers[3:]] == [3, 3]
+            assert isinstance(answers[3], Overloaded)
+
+    asyncio.run(main())
+
+
+def test_closing_answers_those_who_wait_and_refuses_the_rest(
+    tmp_path: Path, place: Callable[[Path], Place]
+) -> None:
+    async def main() -> None:
+        bench = Working(tmp_path, place)
+        await bench.desk.open()
+        waiting = asyncio.create_task(bench.all(*[f"t{number}" for number in range(1000)]))
+        await asyncio.sleep(0.01)
+        await bench.desk.close()
+        assert [position(answer) for answer in await waiting] == list(range(1, 1001))
+        with pytest.raises(ShuttingDown):
+            await bench.create("late")
+        with closing(open_log(bench.file)) as log:
+            assert log.head().position == 1000
+
+    asyncio.run(main())
+
+
+def test_a_file_that_another_server_has_is_refused(
+    tmp_path: Path, place: Callable[[Path], Place]
+) -> None:
+    async def main() -> None:
+        async with working(tmp_path, place) as bench:
+            other = Desk(place(bench.file), bench.file)
+            with pytest.raises(LogLocked) as refused:
+                await other.open()
+            assert refused.value.holder_pid == os.getpid()
+            assert position(await bench.create("a")) == 1
+
+    asyncio.run(main())
+
+
+def test_a_lane_that_is_killed_is_started_again(tmp_path: Path) -> None:
+    """Whoever waited is told to ask again, and learns what became of the first time."""
+
+    async def main() -> None:
+        async with working(tmp_path, PLACES["process"]) as bench:
+            await bench.create("a")
+            with bench.held():
+                (lane,) = psutil.Process().children()
+                waiting = asyncio.create_task(bench.create("b", REQUEST_ID))
+                await asyncio.sleep(0.1)
+                lane.send_signal(signal.SIGKILL)
+                with pytest.raises(LogUnavailable):
+                    await waiting
+                with pytest.raises(LogUnavailable):
+                    await bench.create("c")
+            async with asyncio.timeout(20):
+                await bench.serves_again.wait()
+            assert position(await bench.create("b", REQUEST_ID)) == 2
+            assert bench.serves == [False, True]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_frames_are_whole_however_their_bytes_come(size: int) -> None:
+    messages = [["a", b"\0" * 5000], [], "é"]
+    data = b"".join(map(framed, messages))
+    frames = Frames()
+    found = [
+        message
+        for begin in range(0, len(data), size)
+        for message in frames.feed(data[begin : begin + size])
+    ]
+    assert found == messages

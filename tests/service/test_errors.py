@@ -91,6 +91,7 @@ def test_a_row_has_a_code_that_the_catalogue_promises(kind: type[Exception]) -> 
 @pytest.mark.parametrize("kind", ROWS, ids=lambda kind: kind.__name__)
 def test_a_row_names_facts_that_the_error_has(kind: Any) -> None:
     names = {field.name for field in dataclasses.fields(kind)}
+    names |= {name for name, value in vars(kind).items() if isinstance(value, property)}
     row = ROWS[kind]
     assert set(row.facts) <= names
     assert not row.field or "field" not in names

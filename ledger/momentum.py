@@ -44,7 +44,7 @@ def momentum(
     """The momentum of a key result on a day; `check_ins` are all that hold on it, in order."""
     policy = policy_of(cycle.definition.policy)
     definition = scoring_definition(standing.facts.current.definition)
-    value = _in_units(standing, definition)
+    value = in_units(standing, definition)
     measured = series(check_ins, definition, policy) if value is not None else []
     points = [(check_in.effective, number) for check_in, number in measured]
     required = pace.required_pace(definition, value, day, cycle.last_day)
@@ -59,21 +59,32 @@ def momentum(
         required,
         recent.per_day,
         shortfall,
-        _within(definition, pace.forecast(points, day, cycle.last_day)),
+        _forecast(definition, points, day, cycle),
         shortfall is not None and shortfall > 0 and lost,
         of_day[recent.first[0]],
         of_day[recent.last[0]],
     )
 
 
-def _within(definition: Definition, made: Forecast | None) -> Forecast | None:
+def foretold(
+    definition: Definition, check_ins: Sequence[CheckIn], cycle: Cycle, day: date
+) -> Forecast | None:
+    """What the check-ins up to a day foretell for the cycle's last, as `momentum` does."""
+    measured = series(check_ins, definition, policy_of(cycle.definition.policy))
+    return _forecast(definition, [(each.effective, value) for each, value in measured], day, cycle)
+
+
+def _forecast(
+    definition: Definition, points: Sequence[tuple[date, Decimal]], day: date, cycle: Cycle
+) -> Forecast | None:
     """A forecast; a share of milestones ends between nothing and all of them."""
+    made = pace.forecast(points, day, cycle.last_day)
     if made is None or definition.metric is not Metric.MILESTONES:
         return made
     return Forecast(*(min(max(end, ZERO), ONE) for end in (made.value, made.low, made.high)))
 
 
-def _in_units(standing: KeyResultStanding, definition: Definition) -> Decimal | None:
+def in_units(standing: KeyResultStanding, definition: Definition) -> Decimal | None:
     """The value in force, a share of the whole for milestones; None if not measured."""
     if definition.metric is Metric.MILESTONES:
         return standing.attainment

@@ -283,9 +283,6 @@ class Standings:
         ).score
         graded = objective.closed == ObjectiveState.OBJECTIVE_STATE_GRADED
         final = _decimal(objective.final_score) if graded else rolled.score
-        commitment = Commitment(
-            values.Commitment.Name(objective.definition.commitment).removeprefix("COMMITMENT_")
-        )
         shares = dict.fromkeys(objective.key_results, ZERO)
         shares.update(zip([k.facts.current.name for k in counting], rolled.shares, strict=False))
         return ObjectiveStanding(
@@ -296,7 +293,7 @@ class Standings:
             as_judged=judged,
             status=pace.status_rollup([k.status for k in counting], policy),
             band=pace.band(final, policy),
-            met=pace.met(final, commitment),
+            met=pace.met(final, commitment_of(objective)),
             key_results=key_results,
             shares=shares,
             children=[
@@ -474,6 +471,12 @@ def _values(check_ins: Iterable[CheckIn]) -> list[Decimal]:
         for c in check_ins
         if c.content.measurement.HasField("value")
     ]
+
+
+def commitment_of(objective: Objective) -> Commitment:
+    """What the objective's team promises."""
+    name = values.Commitment.Name(objective.definition.commitment)
+    return Commitment(name.removeprefix("COMMITMENT_"))
 
 
 def cadence_of(cycle: Cycle) -> Cadence:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from ledger.check_ins import CheckIn
 from ledger.cycles import Cycle
 from ledger.scoring.exact import rounded, text
-from ledger.scoring.pace import Band, Status
+from ledger.scoring.pace import Band, Forecast, Status
 from ledger.standing import GroupStanding, KeyResultStanding, ObjectiveStanding
 from ledger.teams import Team
 from okr.v1 import resources_pb2 as resources
@@ -30,6 +30,13 @@ def status(value: Status) -> resources.Status.ValueType:
 def band(value: Band | None) -> resources.Band.ValueType:
     """A band as the API names it."""
     return resources.Band.Value(f"BAND_{value.name}") if value else resources.BAND_UNSPECIFIED
+
+
+def forecast(made: Forecast | None) -> resources.Forecast | None:
+    """A forecast with its range, None where there is none."""
+    if made is None:
+        return None
+    return resources.Forecast(value=text(made.value), low=text(made.low), high=text(made.high))
 
 
 def key_result_score(

@@ -110,7 +110,7 @@ def _effects(
     for position in (made.first_position - 1, made.last_position):
         cycle, day = cycle_at(connection, made.cycle, Known(position, recorded_us, None))
         standings.append(tree(connection, cycle, "", position, day))
-    before, after = (dict(_scores(each)) for each in standings)
+    before, after = (dict(scores_of(each)) for each in standings)
     for name in sorted(dict.fromkeys([*after, *before]), key=_level):
         earlier, later = before.get(name), after.get(name)
         if earlier != later:
@@ -129,7 +129,7 @@ def _level(name: str) -> int:
     return 1 + ("objectives", "teams", "cycles").index(name.partition("/")[0])
 
 
-def _scores(of: Tree) -> Iterator[tuple[str, Decimal | None]]:
+def scores_of(of: Tree) -> Iterator[tuple[str, Decimal | None]]:
     """Every score of a tree by name: key results, objectives, teams, the cycle."""
     standings = [of.board.standings.objective(name) for name in of.order]
     for objective in standings:

@@ -107,6 +107,22 @@ def check_ins_made(
     return made, len(ended)
 
 
+def made_late(due: Sequence[Period], told: Iterable[tuple[date, date]], day: date) -> int:
+    """Of the check-ins made, how many were told after their period had ended.
+
+    `told` holds the day that each check-in is of and the day on which it was told. A period whose
+    check-ins were all told later than its last day is late.
+    """
+    given = list(told)
+    in_time = [
+        of
+        for of, on in given
+        if any(period.first_day <= of and max(of, on) <= period.last_day for period in due)
+    ]
+    made, _ = check_ins_made(due, (of for of, _ in given), day)
+    return made - check_ins_made(due, in_time, day)[0]
+
+
 def _next_after(last_check_in_day: date, cadence: Cadence) -> date:
     """The day on which the check-in after one is due."""
     length = _DAYS.get(cadence)

@@ -1,6 +1,7 @@
 """Calibration: how well confidence foretold the outcome."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
@@ -24,6 +25,25 @@ def brier_mean(forecasts: Sequence[tuple[Decimal, bool]]) -> Decimal | None:
     if not forecasts:
         return None
     return rounded(mean([brier(confidence, met) for confidence, met in forecasts]))
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How well some confidences foretold their outcomes; figures are rounded, None of none."""
+
+    count: int
+    brier: Decimal | None
+    mean_confidence: Decimal | None
+    met_share: Decimal | None
+
+
+def calibrated(forecasts: Sequence[tuple[Decimal, bool]]) -> Calibration:
+    """The calibration of (confidence, met) pairs; mean confidence is on the scale 0 to 1."""
+    if not forecasts:
+        return Calibration(0, None, None, None)
+    confidence = ratio(mean([given for given, _ in forecasts]), CONFIDENCE_SCALE)
+    kept = mean([ONE if met else ZERO for _, met in forecasts])
+    return Calibration(len(forecasts), brier_mean(forecasts), rounded(confidence), rounded(kept))
 
 
 def made_share(made: int, due: int) -> Decimal | None:

@@ -62,6 +62,7 @@ __all__ = [
     "running_ratios",
     "status",
     "status_rollup",
+    "way",
 ]
 
 FORECAST_POINTS: Final = 4
@@ -173,11 +174,10 @@ def pace_shortfall(
     definition: Definition, recent: Decimal | None, required: Decimal | None
 ) -> Decimal | None:
     """The share of the whole way that is missing each day, rounded; negative with pace to spare."""
-    ends = _ends(definition)
-    if ends is None or recent is None or required is None:
+    span = way(definition)
+    if span is None or recent is None or required is None:
         return None
-    baseline, target = ends
-    return rounded(ratio(subtract(required, recent), subtract(target, baseline)))
+    return rounded(ratio(subtract(required, recent), span))
 
 
 def lost_ground(
@@ -198,6 +198,12 @@ def lost_ground(
 
     before, after = behind(recent.first), behind(recent.last)
     return before is not None and after is not None and after > before
+
+
+def way(definition: Definition) -> Decimal | None:
+    """From baseline to target, negative where it falls; None where there is no way to go."""
+    ends = _ends(definition)
+    return None if ends is None else subtract(ends[1], ends[0])
 
 
 def plan_ratios(plan: Sequence[Decimal], actual: Sequence[Decimal]) -> tuple[Decimal, ...]:

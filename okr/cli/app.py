@@ -18,6 +18,7 @@ from okr.cli import (
     importing,
     key_results,
     objectives,
+    retro,
     scores,
     session,
     teams,
@@ -67,6 +68,7 @@ app.command("reject", rich_help_panel=PROGRESS)(adjusting.reject)
 app.command("scorecard", rich_help_panel=READ)(scores.scorecard)
 app.command("deviations", rich_help_panel=READ)(attention.deviations)
 app.command("due", rich_help_panel=READ)(attention.due)
+app.command("retro", rich_help_panel=READ)(retro.retro)
 app.command("alignments", rich_help_panel=READ)(scores.alignments)
 app.command("revisions", rich_help_panel=READ)(history.revisions)
 app.command("adjustments", rich_help_panel=READ)(history.adjustments)

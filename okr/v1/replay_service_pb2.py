@@ -24,9 +24,11 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from okr.v1 import event_record_pb2 as okr_dot_v1_dot_event__record__pb2
+from okr.v1 import retrospective_pb2 as okr_dot_v1_dot_retrospective__pb2
+from okr.v1 import values_pb2 as okr_dot_v1_dot_values__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bokr/v1/replay_service.proto\x12\x06okr.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x19okr/v1/event_record.proto\"\xc6\x03\n\x12WatchEventsRequest\x12\"\n\x0cresume_token\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01H\x00\x12!\n\x0e\x61\x66ter_position\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00\x12\x1b\n\x08\x66rom_now\x18\x03 \x01(\x08\x42\x07\xbaH\x04j\x02\x08\x01H\x00\x12\'\n\x06stream\x18\x04 \x01(\tB\x17\xbaH\x14r\x12\x18\xc8\x01\x32\r^[a-z0-9/-]*$\x12<\n\x0b\x65vent_types\x18\x05 \x03(\tB\'\xbaH$\x92\x01!\x10\x32\"\x1dr\x1b\x32\x19^okr\\.v1\\.[A-Za-z]{1,60}$\x12\x42\n\x04team\x18\x06 \x01(\tB4\xbaH1r,2*^teams/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\xd8\x01\x01\x12\x44\n\x05\x63ycle\x18\x07 \x01(\tB5\xbaH2r-2+^cycles/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\xd8\x01\x01\x12&\n\x12\x63heckpoint_seconds\x18\x08 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90\x1c(\x00\x12#\n\x11\x61t_least_as_fresh\x18\x14 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x42\x0e\n\x05start\x12\x05\xbaH\x02\x08\x01\"h\n\x13WatchEventsResponse\x12\x1d\n\x06\x65vents\x18\x01 \x03(\x0b\x32\r.okr.v1.Event\x12\x11\n\tcaught_up\x18\x02 \x01(\x08\x12\x10\n\x08position\x18\x14 \x01(\x03\x12\r\n\x05token\x18\x15 \x01(\t2^\n\rReplayService\x12M\n\x0bWatchEvents\x12\x1a.okr.v1.WatchEventsRequest\x1a\x1b.okr.v1.WatchEventsResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bokr/v1/replay_service.proto\x12\x06okr.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x19okr/v1/event_record.proto\x1a\x1aokr/v1/retrospective.proto\x1a\x13okr/v1/values.proto\"\xc6\x03\n\x12WatchEventsRequest\x12\"\n\x0cresume_token\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01H\x00\x12!\n\x0e\x61\x66ter_position\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00\x12\x1b\n\x08\x66rom_now\x18\x03 \x01(\x08\x42\x07\xbaH\x04j\x02\x08\x01H\x00\x12\'\n\x06stream\x18\x04 \x01(\tB\x17\xbaH\x14r\x12\x18\xc8\x01\x32\r^[a-z0-9/-]*$\x12<\n\x0b\x65vent_types\x18\x05 \x03(\tB\'\xbaH$\x92\x01!\x10\x32\"\x1dr\x1b\x32\x19^okr\\.v1\\.[A-Za-z]{1,60}$\x12\x42\n\x04team\x18\x06 \x01(\tB4\xbaH1r,2*^teams/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\xd8\x01\x01\x12\x44\n\x05\x63ycle\x18\x07 \x01(\tB5\xbaH2r-2+^cycles/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\xd8\x01\x01\x12&\n\x12\x63heckpoint_seconds\x18\x08 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90\x1c(\x00\x12#\n\x11\x61t_least_as_fresh\x18\x14 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x42\x0e\n\x05start\x12\x05\xbaH\x02\x08\x01\"h\n\x13WatchEventsResponse\x12\x1d\n\x06\x65vents\x18\x01 \x03(\x0b\x32\r.okr.v1.Event\x12\x11\n\tcaught_up\x18\x02 \x01(\x08\x12\x10\n\x08position\x18\x14 \x01(\x03\x12\r\n\x05token\x18\x15 \x01(\t\"\xe2\x01\n\x17GetRetrospectiveRequest\x12\x41\n\x05\x63ycle\x18\x01 \x01(\tB2\xbaH/r-2+^cycles/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\x12\x42\n\x04team\x18\x02 \x01(\tB4\xbaH1r,2*^teams/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\xd8\x01\x01\x12#\n\x11\x61t_least_as_fresh\x18\x14 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1b\n\x05\x61s_of\x18\x15 \x01(\x0b\x32\x0c.okr.v1.AsOf\"i\n\x18GetRetrospectiveResponse\x12,\n\rretrospective\x18\x01 \x01(\x0b\x32\x15.okr.v1.Retrospective\x12\x10\n\x08position\x18\x14 \x01(\x03\x12\r\n\x05token\x18\x15 \x01(\t2\xba\x01\n\rReplayService\x12M\n\x0bWatchEvents\x12\x1a.okr.v1.WatchEventsRequest\x1a\x1b.okr.v1.WatchEventsResponse\"\x03\x90\x02\x01\x30\x01\x12Z\n\x10GetRetrospective\x12\x1f.okr.v1.GetRetrospectiveRequest\x1a .okr.v1.GetRetrospectiveResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,12 +55,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHEVENTSREQUEST'].fields_by_name['checkpoint_seconds']._serialized_options = b'\272H\007\032\005\030\220\034(\000'
   _globals['_WATCHEVENTSREQUEST'].fields_by_name['at_least_as_fresh']._loaded_options = None
   _globals['_WATCHEVENTSREQUEST'].fields_by_name['at_least_as_fresh']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_GETRETROSPECTIVEREQUEST'].fields_by_name['cycle']._loaded_options = None
+  _globals['_GETRETROSPECTIVEREQUEST'].fields_by_name['cycle']._serialized_options = b'\272H/r-2+^cycles/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'
+  _globals['_GETRETROSPECTIVEREQUEST'].fields_by_name['team']._loaded_options = None
+  _globals['_GETRETROSPECTIVEREQUEST'].fields_by_name['team']._serialized_options = b'\272H1r,2*^teams/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\330\001\001'
+  _globals['_GETRETROSPECTIVEREQUEST'].fields_by_name['at_least_as_fresh']._loaded_options = None
+  _globals['_GETRETROSPECTIVEREQUEST'].fields_by_name['at_least_as_fresh']._serialized_options = b'\272H\005r\003\030\310\001'
   _globals['_REPLAYSERVICE'].methods_by_name['WatchEvents']._loaded_options = None
   _globals['_REPLAYSERVICE'].methods_by_name['WatchEvents']._serialized_options = b'\220\002\001'
-  _globals['_WATCHEVENTSREQUEST']._serialized_start=96
-  _globals['_WATCHEVENTSREQUEST']._serialized_end=550
-  _globals['_WATCHEVENTSRESPONSE']._serialized_start=552
-  _globals['_WATCHEVENTSRESPONSE']._serialized_end=656
-  _globals['_REPLAYSERVICE']._serialized_start=658
-  _globals['_REPLAYSERVICE']._serialized_end=752
+  _globals['_REPLAYSERVICE'].methods_by_name['GetRetrospective']._loaded_options = None
+  _globals['_REPLAYSERVICE'].methods_by_name['GetRetrospective']._serialized_options = b'\220\002\001'
+  _globals['_WATCHEVENTSREQUEST']._serialized_start=145
+  _globals['_WATCHEVENTSREQUEST']._serialized_end=599
+  _globals['_WATCHEVENTSRESPONSE']._serialized_start=601
+  _globals['_WATCHEVENTSRESPONSE']._serialized_end=705
+  _globals['_GETRETROSPECTIVEREQUEST']._serialized_start=708
+  _globals['_GETRETROSPECTIVEREQUEST']._serialized_end=934
+  _globals['_GETRETROSPECTIVERESPONSE']._serialized_start=936
+  _globals['_GETRETROSPECTIVERESPONSE']._serialized_end=1041
+  _globals['_REPLAYSERVICE']._serialized_start=1044
+  _globals['_REPLAYSERVICE']._serialized_end=1230
 # @@protoc_insertion_point(module_scope)

@@ -19,6 +19,8 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from okr.v1 import event_record_pb2 as _event_record_pb2
+from okr.v1 import retrospective_pb2 as _retrospective_pb2
+from okr.v1 import values_pb2 as _values_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -156,3 +158,73 @@ class WatchEventsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WatchEventsResponse: _TypeAlias = WatchEventsResponse  # noqa: Y015
+
+@_typing.final
+class GetRetrospectiveRequest(_message.Message):
+    """Request of GetRetrospective."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CYCLE_FIELD_NUMBER: _builtins.int
+    TEAM_FIELD_NUMBER: _builtins.int
+    AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    cycle: _builtins.str
+    """The cycle: "cycles/{cycle}"."""
+    team: _builtins.str
+    """The team at the root: "teams/{team}"; empty for the whole cycle."""
+    at_least_as_fresh: _builtins.str
+    """A token of a write or an earlier read: the answer is at least as fresh. Waits within the
+    call's deadline.
+    """
+    @_builtins.property
+    def as_of(self) -> _values_pb2.AsOf:
+        """The instants to answer for; now when absent."""
+
+    def __init__(
+        self,
+        *,
+        cycle: _builtins.str = ...,
+        team: _builtins.str = ...,
+        at_least_as_fresh: _builtins.str = ...,
+        as_of: _values_pb2.AsOf | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "at_least_as_fresh", b"at_least_as_fresh", "cycle", b"cycle", "team", b"team"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRetrospectiveRequest: _TypeAlias = GetRetrospectiveRequest  # noqa: Y015
+
+@_typing.final
+class GetRetrospectiveResponse(_message.Message):
+    """Answer of GetRetrospective."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RETROSPECTIVE_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position that the answer was served at: it takes every event up to it into account."""
+    token: _builtins.str
+    """Token of that position."""
+    @_builtins.property
+    def retrospective(self) -> _retrospective_pb2.Retrospective:
+        """The retrospective."""
+
+    def __init__(
+        self,
+        *,
+        retrospective: _retrospective_pb2.Retrospective | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["retrospective", b"retrospective"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "retrospective", b"retrospective", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRetrospectiveResponse: _TypeAlias = GetRetrospectiveResponse  # noqa: Y015

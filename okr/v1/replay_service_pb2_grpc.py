@@ -40,6 +40,11 @@ class ReplayServiceStub:
                 request_serializer=okr_dot_v1_dot_replay__service__pb2.WatchEventsRequest.SerializeToString,
                 response_deserializer=okr_dot_v1_dot_replay__service__pb2.WatchEventsResponse.FromString,
                 _registered_method=True)
+        self.GetRetrospective = channel.unary_unary(
+                '/okr.v1.ReplayService/GetRetrospective',
+                request_serializer=okr_dot_v1_dot_replay__service__pb2.GetRetrospectiveRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_replay__service__pb2.GetRetrospectiveResponse.FromString,
+                _registered_method=True)
 
 
 class ReplayServiceServicer:
@@ -59,6 +64,17 @@ class ReplayServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetRetrospective(self, request, context):
+        """Looks back on a cycle, or on a team with its sub-teams in it: plan and outcome, what was changed
+        and what followed, check-in discipline, how well confidence and forecasts at mid-cycle foretold
+        the outcome, lessons, and what could be carried over. Of a cycle that still runs it tells how
+        things stand. Costs by the number of key results and check-ins, and by that of adjustments times
+        key results.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ReplayServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -66,6 +82,11 @@ def add_ReplayServiceServicer_to_server(servicer, server):
                     servicer.WatchEvents,
                     request_deserializer=okr_dot_v1_dot_replay__service__pb2.WatchEventsRequest.FromString,
                     response_serializer=okr_dot_v1_dot_replay__service__pb2.WatchEventsResponse.SerializeToString,
+            ),
+            'GetRetrospective': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRetrospective,
+                    request_deserializer=okr_dot_v1_dot_replay__service__pb2.GetRetrospectiveRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_replay__service__pb2.GetRetrospectiveResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -96,6 +117,33 @@ class ReplayService:
             '/okr.v1.ReplayService/WatchEvents',
             okr_dot_v1_dot_replay__service__pb2.WatchEventsRequest.SerializeToString,
             okr_dot_v1_dot_replay__service__pb2.WatchEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRetrospective(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.ReplayService/GetRetrospective',
+            okr_dot_v1_dot_replay__service__pb2.GetRetrospectiveRequest.SerializeToString,
+            okr_dot_v1_dot_replay__service__pb2.GetRetrospectiveResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -53,6 +53,13 @@ class ReplayServiceStub:
     POSITION_AHEAD (OUT_OF_RANGE) where the position lies beyond the head, and
     RESOURCE_NOT_FOUND (NOT_FOUND) where the cycle or the team is not known.
     """
+    GetRetrospective: _grpc.UnaryUnaryMultiCallable[_replay_service_pb2.GetRetrospectiveRequest, _replay_service_pb2.GetRetrospectiveResponse]
+    """Looks back on a cycle, or on a team with its sub-teams in it: plan and outcome, what was changed
+    and what followed, check-in discipline, how well confidence and forecasts at mid-cycle foretold
+    the outcome, lessons, and what could be carried over. Of a cycle that still runs it tells how
+    things stand. Costs by the number of key results and check-ins, and by that of adjustments times
+    key results.
+    """
 
 @_typing.type_check_only
 class ReplayServiceAsyncStub(ReplayServiceStub):
@@ -67,6 +74,13 @@ class ReplayServiceAsyncStub(ReplayServiceStub):
     TOKEN_LOST (FAILED_PRECONDITION) where it is of a future that a restore has lost,
     POSITION_AHEAD (OUT_OF_RANGE) where the position lies beyond the head, and
     RESOURCE_NOT_FOUND (NOT_FOUND) where the cycle or the team is not known.
+    """
+    GetRetrospective: _aio.UnaryUnaryMultiCallable[_replay_service_pb2.GetRetrospectiveRequest, _replay_service_pb2.GetRetrospectiveResponse]  # type: ignore[assignment]
+    """Looks back on a cycle, or on a team with its sub-teams in it: plan and outcome, what was changed
+    and what followed, check-in discipline, how well confidence and forecasts at mid-cycle foretold
+    the outcome, lessons, and what could be carried over. Of a cycle that still runs it tells how
+    things stand. Costs by the number of key results and check-ins, and by that of adjustments times
+    key results.
     """
 
 class ReplayServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -85,6 +99,19 @@ class ReplayServiceServicer(metaclass=_abc_1.ABCMeta):
         TOKEN_LOST (FAILED_PRECONDITION) where it is of a future that a restore has lost,
         POSITION_AHEAD (OUT_OF_RANGE) where the position lies beyond the head, and
         RESOURCE_NOT_FOUND (NOT_FOUND) where the cycle or the team is not known.
+        """
+
+    @_abc_1.abstractmethod
+    def GetRetrospective(
+        self,
+        request: _replay_service_pb2.GetRetrospectiveRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_replay_service_pb2.GetRetrospectiveResponse, _abc.Awaitable[_replay_service_pb2.GetRetrospectiveResponse]]:
+        """Looks back on a cycle, or on a team with its sub-teams in it: plan and outcome, what was changed
+        and what followed, check-in discipline, how well confidence and forecasts at mid-cycle foretold
+        the outcome, lessons, and what could be carried over. Of a cycle that still runs it tells how
+        things stand. Costs by the number of key results and check-ins, and by that of adjustments times
+        key results.
         """
 
 def add_ReplayServiceServicer_to_server(servicer: ReplayServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -375,7 +375,7 @@ class KeyResult(_message.Message):
     @_builtins.property
     def continued_by(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The key results of later cycles that continue it, in the order in which they were carried
-        over. Filled by GetKeyResult alone.
+        over. Filled by GetKeyResult and GetRetrospective alone.
         """
 
     def __init__(
@@ -2037,8 +2037,9 @@ class Deviation(_message.Message):
     this one among its dependants, and it still depends on it. It leaves the list with the first
     later event that shows that somebody looked: a check-in of it comes into force or the one in
     force is corrected (for an objective: of every key result that counts in it), it is revised
-    itself (for an objective: or one of its key results), or a review that saw the change is held
-    with its owner. A later change of the same kind puts it there again.
+    itself (for an objective: or one of its key results), or a review of the cycle is recorded that saw
+    the change and is its own team's or has its owner among the participants. A later change puts it
+    there again.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

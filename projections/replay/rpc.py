@@ -1,4 +1,4 @@
-"""ReplayService: each method names its stream; `reading` tells what it begins with."""
+"""ReplayService: each method names its stream or query; `reading` tells what it begins with."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from projections.reading import LONGEST_WAIT_SECONDS, Reader
 from projections.replay.belonging import Belonging
 from projections.replay.tail import Tail
 from projections.replay.watching import CHECKPOINT_SECONDS, Wanted, Watch
+from projections.retrospective import retrospective
 
 
 class ReplayRpc(ReplayServiceServicer):
-    """Streams; refusals leave them as exceptions."""
+    """Streams and looks back; refusals leave them as exceptions."""
 
     def __init__(self, reader: Reader, tail: Tail) -> None:
         self._reader = reader
@@ -47,6 +48,14 @@ class ReplayRpc(ReplayServiceServicer):
                     position=passed.position,
                     token=self._reader.tokens.token(passed.position),
                 )
+
+    async def GetRetrospective(
+        self, request: api.GetRetrospectiveRequest, context: ServicerContext[Any, Any]
+    ) -> api.GetRetrospectiveResponse:
+        found, at = await self._reader.one(
+            request, lambda c, k: retrospective(c, request.cycle, request.team, k)
+        )
+        return api.GetRetrospectiveResponse(retrospective=found, **at)
 
     async def _start(self, request: api.WatchEventsRequest) -> int:
         """The position that a watch begins after.

@@ -12,6 +12,7 @@ from grpc import StatusCode
 
 from ledger.tokens import Tokens
 from okr.v1 import audit_service_pb2 as audit
+from okr.v1 import replay_service_pb2 as replay
 from okr.v1 import score_service_pb2 as scores
 from okr.v1.operations_service_pb2 import GetStatusRequest
 from okr.v1.values_pb2 import AsOf
@@ -60,6 +61,8 @@ def test_every_get_of_nothing_names_what_is_missing(furnished: Caller) -> None:
         (scores.GetLessonRequest(name=f"{Q3}/lessons/1"), ""),
         (scores.ListLessonsRequest(cycle="cycles/none"), "cycles/none"),
         (audit.GetAdjustmentRequest(name="adjustments/none"), ""),
+        (replay.GetRetrospectiveRequest(cycle="cycles/none"), "cycles/none"),
+        (replay.GetRetrospectiveRequest(cycle=Q3, team="teams/none"), "teams/none"),
         (audit.ListAdjustmentsRequest(cycle="cycles/none"), "cycles/none"),
         (audit.GetEventRequest(name=f"events/{FAR}"), ""),
     ):

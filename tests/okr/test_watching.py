@@ -15,7 +15,12 @@ from google.rpc import error_details_pb2 as details
 
 from okr import AsyncOkrClient, OkrClient, OkrError
 from okr.resuming import LONGEST_PAUSE_SECONDS, Resuming
-from okr.v1.replay_service_pb2 import WatchEventsRequest, WatchEventsResponse
+from okr.v1.replay_service_pb2 import (
+    GetRetrospectiveRequest,
+    GetRetrospectiveResponse,
+    WatchEventsRequest,
+    WatchEventsResponse,
+)
 from okr.v1.replay_service_pb2_grpc import (
     ReplayServiceServicer,
     add_ReplayServiceServicer_to_server,
@@ -66,6 +71,11 @@ class FakeReplay(ReplayServiceServicer):
             end = self.ends.pop(0)
             if end is not None:
                 abort(context, end)
+
+    def GetRetrospective(
+        self, request: GetRetrospectiveRequest, context: grpc.ServicerContext
+    ) -> GetRetrospectiveResponse:
+        raise AssertionError("nobody looks back here")
 
 
 @contextmanager

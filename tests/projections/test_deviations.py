@@ -48,6 +48,7 @@ from tests.support.ask import (
     objective,
     phased,
     retract,
+    review,
     revise,
     team,
     unalign,
@@ -420,6 +421,10 @@ def test_an_adjustment_concerns_whoever_depends_on_what_it_changed(tmp_path: Pat
          EVERYONE[1:]),
         ([retract(1, CUSTOMERS)], EVERYONE),
         ([correct(1, "4", CUSTOMERS)], ["growth", "revenue"]),
+        ([review(participants=["people/bea"])], ["growth", "revenue"]),
+        ([review(team="teams/sales")], ["growth"]),
+        ([review(participants=["people/dora"])], EVERYONE),
+        ([review(participants=["people/bea"], seen_position=3)], EVERYONE),
         # Somebody looked, and then it changed again.
         ([check_in(CUSTOMERS, "5"), lowered("70")], EVERYONE),
     ],

@@ -24,6 +24,7 @@ from tests.support.ask import (
     TRAFFIC,
     add,
     check_in,
+    close,
     commit,
     committed,
     correct,
@@ -179,6 +180,19 @@ def test_a_draft_owes_nothing(tmp_path: Path) -> None:
     with read_models(tmp_path, drafted()) as asked:
         assert due(asked, "2026-08-12") == []
         assert due(asked, "2026-08-12", cycle="") == []
+
+
+def test_from_its_closing_on_a_cycle_owes_nothing(tmp_path: Path) -> None:
+    scenario = committed("2026-09-20").given(close(because="sold", on="2026-09-20"))
+    closing = len(scenario.records)
+    with read_models(tmp_path, scenario) as asked:
+        for request in (Q3, ""):
+            assert due(asked, "2026-09-21", cycle=request) == []
+            assert due(asked, "2026-09-20", cycle=request) == []
+        # It did the day before, and by what was known before it closed.
+        assert len(due(asked, "2026-09-21", on="2026-09-19")) == 2
+        asked.head = closing - 1
+        assert len(due(asked, "2026-09-20")) == 2
 
 
 def test_retracted_and_corrected_check_ins_count_as_they_are_known(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ledger.context import EPOCH
 from projections.as_of import Known
@@ -16,6 +16,7 @@ from tests.projections.feed import Feed, views_beside
 from tests.support.scenario import Scenario
 
 Query = Callable[..., Listed[Any]]
+WHOLE: Final = Slice((), 1000)
 
 
 class Asked:
@@ -25,20 +26,20 @@ class Asked:
         self._connection = connection
         self.head = head
 
-    def page(
-        self,
-        query: Query,
-        request: Any,
-        clock: str,
-        *,
-        known: int = 0,
-        on: str = "",
-        part: Slice = Slice((), 1000),  # noqa: B008  # a value that nobody changes
-    ) -> Listed[Any]:
-        """A page of a list, as it is answered at an instant (ISO, with its offset)."""
+    def one(
+        self, query: Callable[[Any, Known], Any], clock: str, *, known: int = 0, on: str = ""
+    ) -> Any:
+        """The answer of a query at an instant (ISO, with its offset)."""
         us = (datetime.fromisoformat(clock) - EPOCH) // EPOCH.resolution
         at = Known(known or self.head, us, date.fromisoformat(on) if on else None)
-        return query(self._connection, request, at, part)
+        return query(self._connection, at)
+
+    def page(
+        self, query: Query, request: Any, clock: str, *, part: Slice = WHOLE, **instants: Any
+    ) -> Listed[Any]:
+        """A page of a list at an instant."""
+        found: Listed[Any] = self.one(lambda c, at: query(c, request, at, part), clock, **instants)
+        return found
 
     def all_of(self, query: Query, request: Any, clock: str, **instants: Any) -> list[Any]:
         """The whole list."""

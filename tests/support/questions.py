@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 
 from ledger.values import date_message, recorded_day
 from okr.v1 import audit_service_pb2 as audit
+from okr.v1 import replay_service_pb2 as replay
 from okr.v1 import score_service_pb2 as scores
 from okr.v1.explanation_pb2 import ScoreKind
 from okr.v1.plan_comparison_pb2 import OriginalPlan, PlanInstant
@@ -51,6 +52,7 @@ def _about(me: Caller, cycle: str, as_of: AsOf) -> Iterator[Message]:
     yield scores.ListAlignmentsRequest(cycle=cycle, as_of=as_of)
     yield scores.ListDueCheckInsRequest(cycle=cycle, as_of=as_of, within_days=31)
     yield scores.ListDeviationsRequest(cycle=cycle, as_of=as_of)
+    yield replay.GetRetrospectiveRequest(cycle=cycle, as_of=as_of)
     yield audit.ListAdjustmentsRequest(cycle=cycle, as_of=as_of)
     everything = "objectives/-/keyResults/-"
     yield audit.ListKeyResultRevisionsRequest(parent=everything, cycle=cycle, as_of=as_of)

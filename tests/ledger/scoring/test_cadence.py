@@ -12,6 +12,7 @@ from ledger.scoring.cadence import (
     Period,
     check_ins_made,
     is_stale,
+    made_late,
     next_due,
     periods,
 )
@@ -147,3 +148,28 @@ def test_no_more_check_ins_are_made_than_due(cadence: Cadence, days: set[date], 
     made, due = check_ins_made(beats, days, day)
     assert 0 <= made <= due <= len(beats)
     assert made <= len(days)
+
+
+def test_a_check_in_is_late_once_its_period_has_ended() -> None:
+    due = periods(*Q4, Cadence.WEEKLY)
+    told = [
+        (date(2026, 10, 7), date(2026, 10, 7)),
+        (date(2026, 10, 14), date(2026, 10, 15)),
+        (date(2026, 10, 15), date(2026, 10, 30)),
+        (date(2026, 10, 20), date(2026, 10, 21)),  # another one of the same period, in time
+        (date(2026, 10, 22), date(2026, 11, 9)),
+    ]
+    assert made_late(due, told, date(2026, 10, 28)) == 2
+    assert made_late(due, told, date(2026, 10, 27)) == 1
+    assert made_late(due, [], date(2026, 12, 31)) == 0
+
+
+@given(CADENCES, st.lists(st.tuples(st.dates(*Q4), DAYS)), DAYS)
+def test_no_more_are_late_than_made(
+    cadence: Cadence, told: list[tuple[date, date]], day: date
+) -> None:
+    beats = periods(*Q4, cadence)
+    made, _ = check_ins_made(beats, [of for of, _ in told], day)
+    assert 0 <= made_late(beats, told, day) <= made
+    # Told on its own day, none is late.
+    assert made_late(beats, [(of, of) for of, _ in told], day) == 0

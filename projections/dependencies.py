@@ -24,7 +24,6 @@ Change = (
     | facts.KeyResultDropped
     | facts.KeyResultRestored
     | facts.ObjectiveRevised
-    | facts.ObjectiveAbandoned
 )
 
 UNIMPORTANT = frozenset({"title", "description", "owner", "measure_kind"})
@@ -60,7 +59,7 @@ def changes(at: Instants, names: Iterable[str]) -> dict[str, list[RevisionRow]]:
         return {}
     graph = Alignments(edges=edges)
     children = list(dict.fromkeys(edge.child for edge in edges))
-    subjects = [*children, *_key_results(at, children)]
+    subjects = [*children, *map(stream_of, children), *_key_results(at, children)]
     plans = _plan_positions(at, {stream_of(subject) for subject in subjects})
     found: dict[str, list[RevisionRow]] = {}
     for subject, rows in at.revisions(list(dict.fromkeys(subjects))).items():
@@ -168,7 +167,13 @@ def _plan_positions(at: Instants, objectives: Iterable[str]) -> Mapping[str, int
 
 
 def _concerned(fact: Message, subject: str, graph: Alignments) -> Iterable[str]:
-    """The dependants that a change names and that still depend on its subject."""
+    """The dependants that a change names and that still depend on its subject.
+
+    Who abandons an objective takes its key results from whatever depends on these.
+    """
+    if isinstance(fact, facts.ObjectiveAbandoned):
+        own = {edge.child for edge in graph.edges if stream_of(edge.child) == subject}
+        return {name for part in (subject, *own) for name in graph.all_dependants(part)}
     if not isinstance(fact, Change) or not fact.dependants:
         return ()
     if isinstance(fact, facts.KeyResultRevised | facts.ObjectiveRevised) and (

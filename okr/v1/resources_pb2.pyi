@@ -2034,12 +2034,12 @@ class Deviation(_message.Message):
 
     DEPENDENCY_CHANGED: after plan commitment an objective or key result was revised (other than in
     title, description, owner or kind of measure), dropped, restored or abandoned, the event names
-    this one among its dependants, and it still depends on it. It leaves the list with the first
-    later event that shows that somebody looked: a check-in of it comes into force or the one in
-    force is corrected (for an objective: of every key result that counts in it), it is revised
-    itself (for an objective: or one of its key results), or a review of the cycle is recorded that saw
-    the change and is its own team's or has its owner among the participants. A later change puts it
-    there again.
+    this one among its dependants (or a key result of the abandoned objective has it for one), and it
+    still depends on it. It leaves the list with the first later event that shows that somebody
+    looked: a check-in of it comes into force or the one in force is corrected (for an objective: of
+    every key result that counts in it), it is revised itself (for an objective: or one of its key
+    results), or a review of the cycle is recorded that saw the change and is its own team's or has
+    its owner among the participants. A later change puts it there again.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -464,6 +464,22 @@ def test_what_does_not_change_the_plan_of_a_dependant_concerns_nobody(
         assert concerned(asked) == []
 
 
+@pytest.mark.parametrize(
+    ("request_", "left"),
+    [
+        (drop(kr("traffic"), because="no"), EVERYONE),
+        (abandon(because="no"), EVERYONE),
+        (abandon(REVENUE, because="no"), ["growth"]),
+        (update_objective(REVENUE, commitment="COMMITMENT_COMMITTED", because="y"), ["growth"]),
+    ],
+)
+def test_what_is_given_up_or_promised_concerns_whoever_depends_on_it(
+    tmp_path: Path, request_: Any, left: list[str]
+) -> None:
+    with read_models(tmp_path, aligned().given(request_)) as asked:
+        assert concerned(asked) == left
+
+
 def test_a_change_before_plan_commitment_concerns_nobody(tmp_path: Path) -> None:
     scenario = Scenario("2026-07-06").given(
         *(cycle(), team(), objective("awareness", line("traffic"), owner=OWNER)),

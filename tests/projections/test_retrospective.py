@@ -7,11 +7,14 @@ day 91. All is linear from 0 to 91.
 from __future__ import annotations
 
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from google.protobuf.message import Message
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ledger.refusals import NotFound
 from okr.v1.retrospective_pb2 import CarryOverReason, ConfidenceRole, Retrospective
@@ -449,3 +452,34 @@ def test_a_sealed_quarter_is_looked_back_on_as_any_other(tmp_path: Path) -> None
     with read_models(tmp_path, scenario) as asked:
         found = looked_back(asked)
         assert (found.score, found.met_count, found.calibration.brier) == ("1", 1, "0.01")
+
+
+MADE = st.tuples(
+    st.sampled_from(["a", "b", "c"]), st.integers(0, 91), st.integers(0, 20), st.integers(0, 10)
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(MADE, max_size=12), st.integers(0, 95))
+def test_parts_add_up_and_shares_stay_within_bounds(
+    tmp_path_factory: pytest.TempPathFactory, made: list[tuple[str, int, int, int]], at: int
+) -> None:
+    owners = ({"plain": "people/bea"}, {"plain": "people/cili"}, None)
+    scenario = planned(*(line(n, owner=o) for n, o in zip("abc", owners, strict=True)))
+    for name, of, later, confidence in sorted(made, key=lambda each: each[1] + each[2]):
+        scenario.on(on(of + later))
+        scenario.given(check_in(kr(name), str(of), on=on(of), confidence=confidence))
+    with read_models(tmp_path_factory.mktemp("random"), scenario) as asked:
+        found = looked_back(asked, "2026-11-01T12:00+02:00", on=on(min(at, 91)))
+    lines = [each.discipline for o in found.objectives for each in o.key_results]
+    for group in (lines, found.discipline_by_owner, found.discipline_by_team):
+        summed = [sum(column) for column in zip(*map(tally, group), strict=True)]
+        assert tuple(summed) == tally(found.discipline)
+    for each in (*lines, found.discipline):
+        assert 0 <= each.late <= each.made <= each.due
+    calibrations = [found.calibration, *found.calibration_by_team, *found.calibration_by_role]
+    for calibration in calibrations:
+        for share in (calibration.brier, calibration.mean_confidence, calibration.met_share):
+            assert not share or 0 <= Decimal(share) <= 1
+    assert sum(each.count for each in found.calibration_by_role) == found.calibration.count
+    assert 0 <= found.forecasts.within_range <= found.forecasts.count <= 3

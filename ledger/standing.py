@@ -226,6 +226,18 @@ class Standings:
             self._objectives[name] = found
         return found
 
+    def renew(self, facts: Facts, touched: Iterable[str]) -> None:
+        """Takes changed facts: the key results and objectives named are scored anew.
+
+        Whoever calls it names everything whose score the change can move. Statuses and expected
+        values of what is not named stay those of the day on which they were asked for.
+        """
+        self._facts = facts
+        for name in touched:
+            self._key_results.pop(name, None)
+            self._objectives.pop(name, None)
+            self._originals.pop(name, None)
+
     def group(self, names: Iterable[str], cycle: Cycle, *, whole_cycle: bool) -> GroupStanding:
         """Where objectives of a cycle stand together; abandoned ones count only in the plan."""
         policy = policy_of(cycle.definition.policy)

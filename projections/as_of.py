@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Protocol
 
 from ledger.context import day_in, instant
 from ledger.cycles import Cycle
 from ledger.event import Record
+from ledger.log.contract import Head
 from ledger.refusals import DayInFuture, DayOutsideCycle
 from ledger.tokens import Page, Tokens
 from ledger.values import day as calendar_day
@@ -20,6 +21,8 @@ from projections.errors import InstantOutOfRange, PositionAhead
 
 class Log(Protocol):
     """What resolving an instant asks of the log."""
+
+    def head(self) -> Head: ...
 
     def read(self, after_position: int, limit: int) -> list[Record]: ...
 
@@ -122,6 +125,19 @@ def known_at(as_of: AsOf, field: str, served: int, log: Log, now: Callable[[], i
             raise InstantOutOfRange(instant(us).isoformat())
         return Known(position, us, day, field)
     return Known(served, now(), day, field)
+
+
+def earlier(since: AsOf, at: Known, log: Log, now: Callable[[], int]) -> Known:
+    """The earlier pair of instants of a request that has two; `at` is the later one.
+
+    What was known is what `at` knows where `since` does not say it. Else as `known`.
+
+    Raises:
+        PositionAhead: the ledger has not reached the position asked for.
+    """
+    reached(since, log.head().position)
+    found = known_at(since, "since", at.position, log, now)
+    return found if since.WhichOneof("known_at") else replace(found, us=at.us)
 
 
 def _day(as_of: AsOf, field: str) -> date | None:

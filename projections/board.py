@@ -201,9 +201,7 @@ def _key_results(
     in_full = [
         name
         for name, key_result in current.items()
-        if _needs_all(
-            (key_result.definition, original[name]), cycle_of_each[name].definition.policy
-        )
+        if needs_all((key_result.definition, original[name]), cycle_of_each[name].definition.policy)
     ]
     last = in_force(connection, [n for n in current if n not in set(in_full)], position, day)
     held: dict[str, list[KnownCheckIn]] = {name: [found] for name, found in last.items()}
@@ -242,7 +240,7 @@ def _judged(
     return on_its_day.definition if on_its_day else None
 
 
-def _needs_all(definitions: Iterable[KeyResultDefinition | None], policy: ScoringPolicy) -> bool:
+def needs_all(definitions: Iterable[KeyResultDefinition | None], policy: ScoringPolicy) -> bool:
     """Whether a score stands on all check-ins and not just the last."""
     by_periods = policy.maintain == ScoringPolicy.MAINTAIN_SHARE_OF_PERIODS
     return any(

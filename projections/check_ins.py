@@ -50,6 +50,11 @@ class CheckInRow(NamedTuple):
     metadata: bytes
     payload: bytes
 
+    @property
+    def effective(self) -> date:
+        """The day it held, or from which it was taken back."""
+        return date.fromordinal(self.effective_day)
+
 
 NO_MOMENT: Final = -(1 << 62)
 """Before every instant: a check-in without one counts as made at the start of its day."""

@@ -73,3 +73,16 @@ class InstantOutOfRange(Refusal):
 
     def __str__(self) -> str:
         return f"nothing was known at {self.instant}: it is before the first event or in the future"
+
+
+@dataclass(eq=False)
+class InstantsReversed(Refusal):
+    """The earlier of two pairs of instants lies after the later one, on an axis of AsOf."""
+
+    axis: str
+    since: str
+    as_of: str
+
+    def __str__(self) -> str:
+        word = "position" if self.axis == "known_at" else "day"
+        return f"since is about {word} {self.since}, which lies after {self.as_of}, that of as_of"

@@ -141,15 +141,22 @@ def in_force(
 
 
 def all_in_force(
-    connection: Connection, key_results: Sequence[str], known: int, day: date
+    connection: Connection,
+    key_results: Sequence[str],
+    known: int,
+    day: date,
+    *,
+    after: date | None = None,
 ) -> dict[str, list[KnownCheckIn]]:
     """Every check-in that holds on a day, known at a position, by key result in order.
 
-    The last one is in force; [] where there is none. Costs by their number.
+    Of those after another day, where one is given. The last one is in force; [] where there is
+    none. Costs by their number.
     """
     found: dict[str, list[KnownCheckIn]] = {name: [] for name in key_results}
+    first = after.toordinal() if after else 0
     for width, names in pages(key_results):
-        parameters = {**names, "known": known, "day": day.toordinal()}
+        parameters = {**names, "known": known, "day": day.toordinal(), "after": first}
         for row in connection.execute(_all_in_force(width), parameters):
             made = _known(row)
             found[made.key_result].append(made)
@@ -270,7 +277,7 @@ def _all_in_force(width: int) -> Selected:
     rows = names.join(_form, _form.c.key_result == names.c.name)
     return (
         _described(rows, _NO)
-        .where(_holds(_form))
+        .where(_holds(_form), _form.c.effective_day > bindparam("after"))
         .order_by(_form.c.key_result, _form.c.effective_day, _form.c.moment, _form.c.number)
     )
 

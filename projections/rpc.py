@@ -14,9 +14,9 @@ from okr.v1 import score_service_pb2 as score_api
 from okr.v1.audit_service_pb2_grpc import AuditServiceServicer
 from okr.v1.event_record_pb2 import Event
 from okr.v1.score_service_pb2_grpc import ScoreServiceServicer
-from projections import audit, catalogue, cycle_end, deviations, dues, plan_comparison
+from projections import attribution, audit, catalogue, cycle_end, deviations, dues, plan_comparison
 from projections import revision_history as history
-from projections.as_of import Known
+from projections.as_of import Known, earlier
 from projections.explain import explain
 from projections.paging import Listed, Slice, cut
 from projections.reading import Reader
@@ -303,6 +303,31 @@ class AuditRpc(AuditServiceServicer):
         )
         at = self._reader.served(max(comparison.before.position, comparison.after.position))
         return audit_api.ComparePlansResponse(comparison=comparison, **at)
+
+    async def AttributeScore(
+        self, request: audit_api.AttributeScoreRequest, context: ServicerContext[Any, Any]
+    ) -> audit_api.AttributeScoreResponse:
+        found, at = await self._reader.one(
+            request, lambda c, k: attribution.attributed(c, request, k, self._since(request, k))
+        )
+        return audit_api.AttributeScoreResponse(attribution=found, **at)
+
+    async def ListScoreChanges(
+        self, request: audit_api.ListScoreChangesRequest, context: ServicerContext[Any, Any]
+    ) -> audit_api.ListScoreChangesResponse:
+        changes, at = await self._reader.page(
+            request,
+            lambda c, k, part: attribution.list_changes(
+                c, request, k, self._since(request, k), part
+            ),
+        )
+        return audit_api.ListScoreChangesResponse(changes=changes.items, **at)
+
+    def _since(self, request: Any, known: Known) -> Known | None:
+        """The earlier pair of instants of a request that has two; None for the default."""
+        if not request.HasField("since"):
+            return None
+        return earlier(request.since, known, self._reader.log, self._reader.now)
 
     def _event(self, position: int, known: Known) -> Event:
         records = self._reader.log.read(position - 1, 1) if position <= known.position else []

@@ -155,6 +155,9 @@ READ_ROWS: Final[Mapping[type[Exception], Row]] = {
     projections.InstantOutOfRange: Row(
         _RANGE, reason.ERROR_REASON_INSTANT_OUT_OF_RANGE, ("instant",)
     ),
+    projections.InstantsReversed: Row(
+        _WRONG, reason.ERROR_REASON_INSTANTS_REVERSED, ("axis", "since", "as_of"), field="since"
+    ),
     projections.Displaced: Row(
         StatusCode.UNAVAILABLE, reason.ERROR_REASON_PROJECTION_STOPPED, ("projection",)
     ),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ledger.scoring.exact import ONE, ZERO, mean, multiply, ratio, rounded, subtract, total
+from ledger.scoring.exact import ONE, ZERO, add, multiply, ratio, rounded, subtract, total
 from ledger.scoring.key_result import (
     MOVING,
     Definition,
@@ -51,6 +51,39 @@ class RolledUp:
 
     score: Decimal | None
     shares: tuple[Decimal, ...]
+
+
+@dataclass(slots=True)
+class RunningMean:
+    """The plain mean of scores that come and go; sums are exact, so their order is no matter."""
+
+    total: Decimal = ZERO
+    count: int = 0
+    ungraded: int = 0
+
+    def add(self, score: Decimal | None) -> None:
+        """Lets one more score count, None for an ungraded thing."""
+        self.count += 1
+        if score is None:
+            self.ungraded += 1
+        else:
+            self.total = add(self.total, score)
+
+    def remove(self, score: Decimal | None) -> None:
+        """Takes back a score that was added."""
+        self.count -= 1
+        if score is None:
+            self.ungraded -= 1
+        else:
+            self.total = subtract(self.total, score)
+
+    def score(self, policy: Policy) -> Decimal | None:
+        """The mean, rounded; None where nothing counts that is graded, under EXCLUDE."""
+        exclude = policy.ungraded is Ungraded.EXCLUDE
+        counted = self.count - self.ungraded if exclude else self.count
+        if exclude and not counted:
+            return None
+        return rounded(ratio(self.total, Decimal(counted)))
 
 
 def unit(definition: Definition, reading: Reading, policy: Policy) -> Unit:
@@ -220,7 +253,7 @@ def _divided(
 
 
 def _plain(scores: Sequence[Decimal | None], policy: Policy) -> Decimal | None:
-    if policy.ungraded is Ungraded.EXCLUDE:
-        counted = [graded for graded in scores if graded is not None]
-        return rounded(mean(counted)) if counted else None
-    return rounded(mean([ZERO if graded is None else graded for graded in scores]))
+    found = RunningMean()
+    for graded in scores:
+        found.add(graded)
+    return found.score(policy)

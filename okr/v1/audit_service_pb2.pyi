@@ -937,3 +937,187 @@ class ComparePlansResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ComparePlansResponse: _TypeAlias = ComparePlansResponse  # noqa: Y015
+
+@_typing.final
+class AttributeScoreRequest(_message.Message):
+    """Request of AttributeScore."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    CYCLE_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    subject: _builtins.str
+    """What the score is of: "objectives/{objective}", "objectives/{objective}/keyResults/{key_result}",
+    "teams/{team}" or "cycles/{cycle}".
+    """
+    cycle: _builtins.str
+    """The cycle in which a team's score is meant: "cycles/{cycle}". Needed for a team; for anything
+    else empty, or its own cycle.
+    """
+    at_least_as_fresh: _builtins.str
+    """A token of a write or an earlier read: the answer is at least as fresh. Waits within the
+    call's deadline.
+    """
+    @_builtins.property
+    def since(self) -> _values_pb2.AsOf:
+        """The earlier pair of instants. Its `known_at` defaults to what `as_of` knows: with a day alone
+        the answer is how the score went from that day on, by what is known at the end. Its
+        `effective_at` defaults to the day of `known_at`. All of it defaults to plan commitment, and
+        before that to the drafting of the cycle. Neither what is known nor the day may lie after that
+        of `as_of`: INSTANTS_REVERSED.
+        """
+
+    @_builtins.property
+    def as_of(self) -> _values_pb2.AsOf:
+        """The later pair of instants; now when absent."""
+
+    def __init__(
+        self,
+        *,
+        subject: _builtins.str = ...,
+        cycle: _builtins.str = ...,
+        since: _values_pb2.AsOf | None = ...,
+        at_least_as_fresh: _builtins.str = ...,
+        as_of: _values_pb2.AsOf | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "at_least_as_fresh", b"at_least_as_fresh", "cycle", b"cycle", "since", b"since", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttributeScoreRequest: _TypeAlias = AttributeScoreRequest  # noqa: Y015
+
+@_typing.final
+class AttributeScoreResponse(_message.Message):
+    """Answer of AttributeScore."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ATTRIBUTION_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position that the answer was served at: it takes every event up to it into account."""
+    token: _builtins.str
+    """Token of that position."""
+    @_builtins.property
+    def attribution(self) -> _resources_pb2.ScoreAttribution:
+        """What moved the score."""
+
+    def __init__(
+        self,
+        *,
+        attribution: _resources_pb2.ScoreAttribution | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["attribution", b"attribution"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribution", b"attribution", "position", b"position", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttributeScoreResponse: _TypeAlias = AttributeScoreResponse  # noqa: Y015
+
+@_typing.final
+class ListScoreChangesRequest(_message.Message):
+    """Request of ListScoreChanges."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    CYCLE_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    subject: _builtins.str
+    """What the score is of: "objectives/{objective}", "objectives/{objective}/keyResults/{key_result}",
+    "teams/{team}" or "cycles/{cycle}".
+    """
+    cycle: _builtins.str
+    """The cycle in which a team's score is meant: "cycles/{cycle}". Needed for a team; for anything
+    else empty, or its own cycle.
+    """
+    at_least_as_fresh: _builtins.str
+    """A token of a write or an earlier read: the answer is at least as fresh. Waits within the
+    call's deadline.
+    """
+    page_size: _builtins.int
+    """How many to return at most, up to 1 000. 0 means 100."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before, with the same other fields. Later pages are read at the
+    first page's position.
+    """
+    @_builtins.property
+    def since(self) -> _values_pb2.AsOf:
+        """The earlier pair of instants. Its `known_at` defaults to what `as_of` knows: with a day alone
+        the answer is how the score went from that day on, by what is known at the end. Its
+        `effective_at` defaults to the day of `known_at`. All of it defaults to plan commitment, and
+        before that to the drafting of the cycle. Neither what is known nor the day may lie after that
+        of `as_of`: INSTANTS_REVERSED.
+        """
+
+    @_builtins.property
+    def as_of(self) -> _values_pb2.AsOf:
+        """The later pair of instants; now when absent."""
+
+    def __init__(
+        self,
+        *,
+        subject: _builtins.str = ...,
+        cycle: _builtins.str = ...,
+        since: _values_pb2.AsOf | None = ...,
+        at_least_as_fresh: _builtins.str = ...,
+        as_of: _values_pb2.AsOf | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "at_least_as_fresh", b"at_least_as_fresh", "cycle", b"cycle", "page_size", b"page_size", "page_token", b"page_token", "since", b"since", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListScoreChangesRequest: _TypeAlias = ListScoreChangesRequest  # noqa: Y015
+
+@_typing.final
+class ListScoreChangesResponse(_message.Message):
+    """Answer of ListScoreChanges."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGES_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position that the answer was served at: it takes every event up to it into account."""
+    token: _builtins.str
+    """Token of that position."""
+    next_page_token: _builtins.str
+    """Pass it to get the next page; empty on the last one."""
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.ScoreMovement]:
+        """The movements."""
+
+    def __init__(
+        self,
+        *,
+        changes: _abc.Iterable[_resources_pb2.ScoreMovement] | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "next_page_token", b"next_page_token", "position", b"position", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListScoreChangesResponse: _TypeAlias = ListScoreChangesResponse  # noqa: Y015

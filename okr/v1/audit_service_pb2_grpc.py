@@ -90,6 +90,16 @@ class AuditServiceStub:
                 request_serializer=okr_dot_v1_dot_audit__service__pb2.ComparePlansRequest.SerializeToString,
                 response_deserializer=okr_dot_v1_dot_audit__service__pb2.ComparePlansResponse.FromString,
                 _registered_method=True)
+        self.AttributeScore = channel.unary_unary(
+                '/okr.v1.AuditService/AttributeScore',
+                request_serializer=okr_dot_v1_dot_audit__service__pb2.AttributeScoreRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_audit__service__pb2.AttributeScoreResponse.FromString,
+                _registered_method=True)
+        self.ListScoreChanges = channel.unary_unary(
+                '/okr.v1.AuditService/ListScoreChanges',
+                request_serializer=okr_dot_v1_dot_audit__service__pb2.ListScoreChangesRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_audit__service__pb2.ListScoreChangesResponse.FromString,
+                _registered_method=True)
 
 
 class AuditServiceServicer:
@@ -180,6 +190,24 @@ class AuditServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AttributeScore(self, request, context):
+        """Tells what moved a score between two pairs of instants: the parts by cause, and the events
+        behind them. Costs by the number of key results below the subject and of the facts about them
+        between the instants, never by the size of the ledger.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListScoreChanges(self, request, context):
+        """Lists every movement of a score between two pairs of instants, in the order in which the way
+        from one to the other leads past them. A page costs as much as AttributeScore from where it
+        begins.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuditServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -237,6 +265,16 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.ComparePlans,
                     request_deserializer=okr_dot_v1_dot_audit__service__pb2.ComparePlansRequest.FromString,
                     response_serializer=okr_dot_v1_dot_audit__service__pb2.ComparePlansResponse.SerializeToString,
+            ),
+            'AttributeScore': grpc.unary_unary_rpc_method_handler(
+                    servicer.AttributeScore,
+                    request_deserializer=okr_dot_v1_dot_audit__service__pb2.AttributeScoreRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_audit__service__pb2.AttributeScoreResponse.SerializeToString,
+            ),
+            'ListScoreChanges': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListScoreChanges,
+                    request_deserializer=okr_dot_v1_dot_audit__service__pb2.ListScoreChangesRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_audit__service__pb2.ListScoreChangesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -537,6 +575,60 @@ class AuditService:
             '/okr.v1.AuditService/ComparePlans',
             okr_dot_v1_dot_audit__service__pb2.ComparePlansRequest.SerializeToString,
             okr_dot_v1_dot_audit__service__pb2.ComparePlansResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AttributeScore(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.AuditService/AttributeScore',
+            okr_dot_v1_dot_audit__service__pb2.AttributeScoreRequest.SerializeToString,
+            okr_dot_v1_dot_audit__service__pb2.AttributeScoreResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListScoreChanges(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.AuditService/ListScoreChanges',
+            okr_dot_v1_dot_audit__service__pb2.ListScoreChangesRequest.SerializeToString,
+            okr_dot_v1_dot_audit__service__pb2.ListScoreChangesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -69,6 +69,16 @@ class AuditServiceStub:
     FAILED_PRECONDITION (CYCLE_STATE) where the original plan is asked for before its commitment.
     Costs by the number of key results on both sides.
     """
+    AttributeScore: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.AttributeScoreRequest, _audit_service_pb2.AttributeScoreResponse]
+    """Tells what moved a score between two pairs of instants: the parts by cause, and the events
+    behind them. Costs by the number of key results below the subject and of the facts about them
+    between the instants, never by the size of the ledger.
+    """
+    ListScoreChanges: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListScoreChangesRequest, _audit_service_pb2.ListScoreChangesResponse]
+    """Lists every movement of a score between two pairs of instants, in the order in which the way
+    from one to the other leads past them. A page costs as much as AttributeScore from where it
+    begins.
+    """
 
 @_typing.type_check_only
 class AuditServiceAsyncStub(AuditServiceStub):
@@ -106,6 +116,16 @@ class AuditServiceAsyncStub(AuditServiceStub):
     moved or reassigned, with before and after, the events that did it, and both sides' scores.
     FAILED_PRECONDITION (CYCLE_STATE) where the original plan is asked for before its commitment.
     Costs by the number of key results on both sides.
+    """
+    AttributeScore: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.AttributeScoreRequest, _audit_service_pb2.AttributeScoreResponse]  # type: ignore[assignment]
+    """Tells what moved a score between two pairs of instants: the parts by cause, and the events
+    behind them. Costs by the number of key results below the subject and of the facts about them
+    between the instants, never by the size of the ledger.
+    """
+    ListScoreChanges: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListScoreChangesRequest, _audit_service_pb2.ListScoreChangesResponse]  # type: ignore[assignment]
+    """Lists every movement of a score between two pairs of instants, in the order in which the way
+    from one to the other leads past them. A page costs as much as AttributeScore from where it
+    begins.
     """
 
 class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -207,6 +227,28 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         moved or reassigned, with before and after, the events that did it, and both sides' scores.
         FAILED_PRECONDITION (CYCLE_STATE) where the original plan is asked for before its commitment.
         Costs by the number of key results on both sides.
+        """
+
+    @_abc_1.abstractmethod
+    def AttributeScore(
+        self,
+        request: _audit_service_pb2.AttributeScoreRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.AttributeScoreResponse, _abc.Awaitable[_audit_service_pb2.AttributeScoreResponse]]:
+        """Tells what moved a score between two pairs of instants: the parts by cause, and the events
+        behind them. Costs by the number of key results below the subject and of the facts about them
+        between the instants, never by the size of the ledger.
+        """
+
+    @_abc_1.abstractmethod
+    def ListScoreChanges(
+        self,
+        request: _audit_service_pb2.ListScoreChangesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.ListScoreChangesResponse, _abc.Awaitable[_audit_service_pb2.ListScoreChangesResponse]]:
+        """Lists every movement of a score between two pairs of instants, in the order in which the way
+        from one to the other leads past them. A page costs as much as AttributeScore from where it
+        begins.
         """
 
 def add_AuditServiceServicer_to_server(servicer: AuditServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -148,6 +148,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     `positions` (where). A violation of the `google.rpc.PreconditionFailure` for each of these:
     its subject the name, its description the etags before and now, and the events.
     """
+    ERROR_REASON_INSTANTS_REVERSED: _ErrorReason.ValueType  # 50
+    """INVALID_ARGUMENT: the earlier of two pairs of instants lies after the later one.
+    Metadata: `axis` ("known_at" or "effective_at"), `since`, `asOf` (the two positions or days).
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The `reason` of the `google.rpc.ErrorInfo` in every error of this package, without the prefix
@@ -280,5 +284,9 @@ ERROR_REASON_PROPOSAL_OUTDATED: ErrorReason.ValueType  # 47
 Metadata: `resource` (the adjustment), `changed` (the names of what changed meanwhile),
 `positions` (where). A violation of the `google.rpc.PreconditionFailure` for each of these:
 its subject the name, its description the etags before and now, and the events.
+"""
+ERROR_REASON_INSTANTS_REVERSED: ErrorReason.ValueType  # 50
+"""INVALID_ARGUMENT: the earlier of two pairs of instants lies after the later one.
+Metadata: `axis` ("known_at" or "effective_at"), `since`, `asOf` (the two positions or days).
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

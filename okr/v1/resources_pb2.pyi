@@ -199,6 +199,74 @@ DEVIATION_KIND_NO_OWNER: DeviationKind.ValueType  # 7
 """Neither the key result nor its objective names an owner."""
 Global___DeviationKind: _TypeAlias = DeviationKind  # noqa: Y015
 
+class _ScoreCause:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ScoreCauseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ScoreCause.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SCORE_CAUSE_UNSPECIFIED: _ScoreCause.ValueType  # 0
+    """Never returned."""
+    SCORE_CAUSE_PROGRESS: _ScoreCause.ValueType  # 1
+    """A value was measured, or the day came from which a measured value holds."""
+    SCORE_CAUSE_CORRECTION: _ScoreCause.ValueType  # 2
+    """A check-in was corrected or taken back."""
+    SCORE_CAUSE_BASELINE: _ScoreCause.ValueType  # 3
+    """A key result's baseline was changed."""
+    SCORE_CAUSE_TARGET: _ScoreCause.ValueType  # 4
+    """What a key result has to reach was changed: target, commit, stretch, bounds, milestones,
+    direction, or what is measured.
+    """
+    SCORE_CAUSE_WEIGHT: _ScoreCause.ValueType  # 5
+    """A key result's weight was changed."""
+    SCORE_CAUSE_SCOPE: _ScoreCause.ValueType  # 6
+    """Something was added, dropped, restored, carried over or abandoned, or an objective or a team
+    moved in the tree of teams.
+    """
+    SCORE_CAUSE_ALIGNMENT: _ScoreCause.ValueType  # 7
+    """A contribution was made or taken back."""
+    SCORE_CAUSE_POLICY: _ScoreCause.ValueType  # 8
+    """The cycle's scoring policy, or the cadence that it counts by, was changed."""
+    SCORE_CAUSE_OVERRIDE: _ScoreCause.ValueType  # 9
+    """An objective was graded or graded again: a fixed score stands in place of the computed one."""
+    SCORE_CAUSE_TIME: _ScoreCause.ValueType  # 10
+    """A day passed without an event: a period ended in which a bound was to be kept. Only under a
+    policy that scores by the share of periods.
+    """
+
+class ScoreCause(_ScoreCause, metaclass=_ScoreCauseEnumTypeWrapper):
+    """Why a score moved. Several changes made by one event are told in the order of these numbers."""
+
+SCORE_CAUSE_UNSPECIFIED: ScoreCause.ValueType  # 0
+"""Never returned."""
+SCORE_CAUSE_PROGRESS: ScoreCause.ValueType  # 1
+"""A value was measured, or the day came from which a measured value holds."""
+SCORE_CAUSE_CORRECTION: ScoreCause.ValueType  # 2
+"""A check-in was corrected or taken back."""
+SCORE_CAUSE_BASELINE: ScoreCause.ValueType  # 3
+"""A key result's baseline was changed."""
+SCORE_CAUSE_TARGET: ScoreCause.ValueType  # 4
+"""What a key result has to reach was changed: target, commit, stretch, bounds, milestones,
+direction, or what is measured.
+"""
+SCORE_CAUSE_WEIGHT: ScoreCause.ValueType  # 5
+"""A key result's weight was changed."""
+SCORE_CAUSE_SCOPE: ScoreCause.ValueType  # 6
+"""Something was added, dropped, restored, carried over or abandoned, or an objective or a team
+moved in the tree of teams.
+"""
+SCORE_CAUSE_ALIGNMENT: ScoreCause.ValueType  # 7
+"""A contribution was made or taken back."""
+SCORE_CAUSE_POLICY: ScoreCause.ValueType  # 8
+"""The cycle's scoring policy, or the cadence that it counts by, was changed."""
+SCORE_CAUSE_OVERRIDE: ScoreCause.ValueType  # 9
+"""An objective was graded or graded again: a fixed score stands in place of the computed one."""
+SCORE_CAUSE_TIME: ScoreCause.ValueType  # 10
+"""A day passed without an event: a period ended in which a bound was to be kept. Only under a
+policy that scores by the share of periods.
+"""
+Global___ScoreCause: _TypeAlias = ScoreCause  # noqa: Y015
+
 @_typing.final
 class Cycle(_message.Message):
     """The time box of a set of objectives."""
@@ -2195,3 +2263,244 @@ class Deviation(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__value) -> _WhichOneofReturnType__value | None: ...
 
 Global___Deviation: _TypeAlias = Deviation  # noqa: Y015
+
+@_typing.final
+class ScoreMovement(_message.Message):
+    """One movement of a score, with its cause and the event behind it. No score (a key result that is
+    unmeasured, dropped or not yet added; an objective that is abandoned) counts as 0, and becoming
+    graded or ceasing to be is a movement too.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAUSE_FIELD_NUMBER: _builtins.int
+    SCORE_BEFORE_FIELD_NUMBER: _builtins.int
+    SCORE_AFTER_FIELD_NUMBER: _builtins.int
+    DIFFERENCE_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_AT_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    EVENT_TYPE_FIELD_NUMBER: _builtins.int
+    ABOUT_FIELD_NUMBER: _builtins.int
+    RECORDED_TIME_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_DATE_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    ON_BEHALF_OF_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    ADJUSTMENT_FIELD_NUMBER: _builtins.int
+    SOURCE_TIME_FIELD_NUMBER: _builtins.int
+    MEASUREMENT_FIELD_NUMBER: _builtins.int
+    MEASUREMENT_BEFORE_FIELD_NUMBER: _builtins.int
+    CHANGE_FIELD_NUMBER: _builtins.int
+    cause: Global___ScoreCause.ValueType
+    """Why."""
+    score_before: _builtins.str
+    """The score before, absent where there was none."""
+    score_after: _builtins.str
+    """The score after, absent where there is none."""
+    difference: _builtins.str
+    """After − before, a signed decimal, exact."""
+    position: _builtins.int
+    """Position of the event; 0 for TIME, as all below is then empty."""
+    event_type: _builtins.str
+    """Full name of the event's message, for example "okr.v1.CheckInRecorded"."""
+    about: _builtins.str
+    """What the event is about: a check-in, a key result, an objective, the child of an alignment, a
+    team or a cycle.
+    """
+    actor: _builtins.str
+    """Who decided or measured it."""
+    on_behalf_of: _builtins.str
+    """For whom the actor acted."""
+    reason: _builtins.str
+    """Why, in the actor's words."""
+    category: _values_pb2.Category.ValueType
+    """Why, as a category."""
+    adjustment: _builtins.str
+    """The strategy adjustment that it is part of."""
+    @_builtins.property
+    def effective_at(self) -> _date_pb2.Date:
+        """The day that the score is of when it moves: while the days pass the day on which the event
+        comes to hold, or (TIME) the day itself; after that the last day asked for.
+        """
+
+    @_builtins.property
+    def recorded_time(self) -> _timestamp_pb2.Timestamp:
+        """When the ledger learnt it."""
+
+    @_builtins.property
+    def effective_date(self) -> _date_pb2.Date:
+        """The day from which it holds; absent for what holds from the beginning."""
+
+    @_builtins.property
+    def source_time(self) -> _timestamp_pb2.Timestamp:
+        """When the system that it was imported from recorded it."""
+
+    @_builtins.property
+    def measurement(self) -> _values_pb2.Measurement:
+        """Of a check-in, what it says now; absent for one that was taken back."""
+
+    @_builtins.property
+    def measurement_before(self) -> _values_pb2.Measurement:
+        """Of a corrected check-in, what it said before."""
+
+    @_builtins.property
+    def change(self) -> Global___AdjustmentChange:
+        """Of a change of the plan, what was changed, before and after."""
+
+    def __init__(
+        self,
+        *,
+        cause: Global___ScoreCause.ValueType = ...,
+        score_before: _builtins.str | None = ...,
+        score_after: _builtins.str | None = ...,
+        difference: _builtins.str = ...,
+        effective_at: _date_pb2.Date | None = ...,
+        position: _builtins.int = ...,
+        event_type: _builtins.str = ...,
+        about: _builtins.str = ...,
+        recorded_time: _timestamp_pb2.Timestamp | None = ...,
+        effective_date: _date_pb2.Date | None = ...,
+        actor: _builtins.str = ...,
+        on_behalf_of: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        category: _values_pb2.Category.ValueType = ...,
+        adjustment: _builtins.str = ...,
+        source_time: _timestamp_pb2.Timestamp | None = ...,
+        measurement: _values_pb2.Measurement | None = ...,
+        measurement_before: _values_pb2.Measurement | None = ...,
+        change: Global___AdjustmentChange | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_score_after", b"_score_after", "_score_before", b"_score_before", "change", b"change", "effective_at", b"effective_at", "effective_date", b"effective_date", "measurement", b"measurement", "measurement_before", b"measurement_before", "recorded_time", b"recorded_time", "score_after", b"score_after", "score_before", b"score_before", "source_time", b"source_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score_after", b"_score_after", "_score_before", b"_score_before", "about", b"about", "actor", b"actor", "adjustment", b"adjustment", "category", b"category", "cause", b"cause", "change", b"change", "difference", b"difference", "effective_at", b"effective_at", "effective_date", b"effective_date", "event_type", b"event_type", "measurement", b"measurement", "measurement_before", b"measurement_before", "on_behalf_of", b"on_behalf_of", "position", b"position", "reason", b"reason", "recorded_time", b"recorded_time", "score_after", b"score_after", "score_before", b"score_before", "source_time", b"source_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__score_after: _TypeAlias = _typing.Literal["score_after"]  # noqa: Y015
+    _WhichOneofArgType__score_after: _TypeAlias = _typing.Literal["_score_after", b"_score_after"]  # noqa: Y015
+    _WhichOneofReturnType__score_before: _TypeAlias = _typing.Literal["score_before"]  # noqa: Y015
+    _WhichOneofArgType__score_before: _TypeAlias = _typing.Literal["_score_before", b"_score_before"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score_after) -> _WhichOneofReturnType__score_after | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score_before) -> _WhichOneofReturnType__score_before | None: ...
+
+Global___ScoreMovement: _TypeAlias = ScoreMovement  # noqa: Y015
+
+@_typing.final
+class ScorePart(_message.Message):
+    """What one cause moved a score by."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAUSE_FIELD_NUMBER: _builtins.int
+    DIFFERENCE_FIELD_NUMBER: _builtins.int
+    MOVEMENT_COUNT_FIELD_NUMBER: _builtins.int
+    cause: Global___ScoreCause.ValueType
+    """The cause."""
+    difference: _builtins.str
+    """The sum of its movements, a signed decimal, exact."""
+    movement_count: _builtins.int
+    """How many movements it has."""
+    def __init__(
+        self,
+        *,
+        cause: Global___ScoreCause.ValueType = ...,
+        difference: _builtins.str = ...,
+        movement_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "difference", b"difference", "movement_count", b"movement_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScorePart: _TypeAlias = ScorePart  # noqa: Y015
+
+@_typing.final
+class ScoreAttribution(_message.Message):
+    """What moved a score between two pairs of instants. `difference` is `score_after` − `score_before`,
+    no score being 0; it is exactly the sum of the parts, and that of all movements.
+
+    The way leads first through the days, by what was known at the start, then through the positions,
+    on the last day. So a check-in of an earlier day that was recorded in between is told at its
+    position, and one that was known at the start at its day.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    CYCLE_FIELD_NUMBER: _builtins.int
+    SINCE_POSITION_FIELD_NUMBER: _builtins.int
+    SINCE_EFFECTIVE_AT_FIELD_NUMBER: _builtins.int
+    KNOWN_POSITION_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_AT_FIELD_NUMBER: _builtins.int
+    SCORE_BEFORE_FIELD_NUMBER: _builtins.int
+    SCORE_AFTER_FIELD_NUMBER: _builtins.int
+    DIFFERENCE_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    MOVEMENTS_FIELD_NUMBER: _builtins.int
+    MOVEMENT_COUNT_FIELD_NUMBER: _builtins.int
+    subject: _builtins.str
+    """What the score is of: a key result, an objective, a team or a cycle."""
+    cycle: _builtins.str
+    """The cycle: "cycles/{cycle}"."""
+    since_position: _builtins.int
+    """Position up to which things were known at the start."""
+    known_position: _builtins.int
+    """Position up to which things are known at the end."""
+    score_before: _builtins.str
+    """The score at the start, absent where there was none."""
+    score_after: _builtins.str
+    """The score at the end, absent where there is none."""
+    difference: _builtins.str
+    """After − before, a signed decimal, exact."""
+    movement_count: _builtins.int
+    """How many movements there are."""
+    @_builtins.property
+    def since_effective_at(self) -> _date_pb2.Date:
+        """The day at the start."""
+
+    @_builtins.property
+    def effective_at(self) -> _date_pb2.Date:
+        """The day at the end."""
+
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScorePart]:
+        """The causes that have movements, in their order."""
+
+    @_builtins.property
+    def movements(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScoreMovement]:
+        """The movements in order; of more than 1 000 those 1 000 that moved it furthest.
+        ListScoreChanges has them all.
+        """
+
+    def __init__(
+        self,
+        *,
+        subject: _builtins.str = ...,
+        cycle: _builtins.str = ...,
+        since_position: _builtins.int = ...,
+        since_effective_at: _date_pb2.Date | None = ...,
+        known_position: _builtins.int = ...,
+        effective_at: _date_pb2.Date | None = ...,
+        score_before: _builtins.str | None = ...,
+        score_after: _builtins.str | None = ...,
+        difference: _builtins.str = ...,
+        parts: _abc.Iterable[Global___ScorePart] | None = ...,
+        movements: _abc.Iterable[Global___ScoreMovement] | None = ...,
+        movement_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_score_after", b"_score_after", "_score_before", b"_score_before", "effective_at", b"effective_at", "score_after", b"score_after", "score_before", b"score_before", "since_effective_at", b"since_effective_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score_after", b"_score_after", "_score_before", b"_score_before", "cycle", b"cycle", "difference", b"difference", "effective_at", b"effective_at", "known_position", b"known_position", "movement_count", b"movement_count", "movements", b"movements", "parts", b"parts", "score_after", b"score_after", "score_before", b"score_before", "since_effective_at", b"since_effective_at", "since_position", b"since_position", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__score_after: _TypeAlias = _typing.Literal["score_after"]  # noqa: Y015
+    _WhichOneofArgType__score_after: _TypeAlias = _typing.Literal["_score_after", b"_score_after"]  # noqa: Y015
+    _WhichOneofReturnType__score_before: _TypeAlias = _typing.Literal["score_before"]  # noqa: Y015
+    _WhichOneofArgType__score_before: _TypeAlias = _typing.Literal["_score_before", b"_score_before"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score_after) -> _WhichOneofReturnType__score_after | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score_before) -> _WhichOneofReturnType__score_before | None: ...
+
+Global___ScoreAttribution: _TypeAlias = ScoreAttribution  # noqa: Y015

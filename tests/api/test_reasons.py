@@ -39,6 +39,7 @@ ELSEWHERE: Final = {
     "INSTANT_OUT_OF_RANGE": "test_bad_reads",
     "DAY_IN_FUTURE": "test_bad_reads",
     "REQUEST_TOO_LARGE": "test_bad_calls",
+    "INSTANTS_REVERSED": "test_attribution",
     "OWN_PROPOSAL": "test_approval",
     "PROPOSAL_OUTDATED": "test_approval",
 }

@@ -39,7 +39,7 @@ def test_a_method_says_that_it_only_reads_exactly_when_its_name_does(
     method: MethodDescriptor,
 ) -> None:
     reading = method.name.startswith(
-        ("Get", "List", "Compare", "Explain", "Watch", "Replay", "Simulate")
+        ("Get", "List", "Attribute", "Compare", "Explain", "Watch", "Replay", "Simulate")
     )
     assert surface.is_read(method) == reading
 

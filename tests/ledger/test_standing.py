@@ -1,24 +1,12 @@
-from collections.abc import Iterable
-from dataclasses import replace
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from google.protobuf.message import Message
 
-from ledger.alignment import Edge, edges_on
-from ledger.check_ins import in_force
-from ledger.cycles import cycle_of
-from ledger.grading import check_ins_of
-from ledger.key_results import KeyResult, key_result_of
-from ledger.objectives import objective_of
 from ledger.scoring.pace import Band, Status
 from ledger.standing import (
-    Contribution,
-    Facts,
     GroupStanding,
-    KeyResultFacts,
     KeyResultStanding,
     ObjectiveStanding,
     Standings,
@@ -28,79 +16,17 @@ from okr.v1.ledger_service_pb2 import DropKeyResultRequest
 from okr.v1.values_pb2 import (
     Aggregation,
     Direction,
-    KeyResultDefinition,
     Metric,
     Milestone,
     ScoringPolicy,
 )
 from tests.support import ask
+from tests.support.known import facts_on
 from tests.support.scenario import Scenario
 
 DEALS = "objectives/deals"
 WON = f"{DEALS}/keyResults/won"
 K = f"{ask.AWARENESS}/keyResults/k"
-
-
-def facts_on(scenario: Scenario, iso: str) -> Facts:
-    """What is known now and in force on a day, as a read model would gather it.
-
-    The original plan is what stood when its cycle's plan was committed.
-    """
-    on = date.fromisoformat(iso)
-    view = scenario.view()
-    names = [s for s in scenario.states if s.startswith("objectives/")]
-    objectives = {name: view.objective(name) for name in names}
-    cycles = {o.cycle: view.cycle(o.cycle) for o in objectives.values()}
-    plans = {name: cycle.plan_position for name, cycle in cycles.items()}
-    key_results = {}
-    present = {}
-    for name, objective in objectives.items():
-        there = objective_of(name, objective.revisions, on)
-        if there is None:
-            continue
-        own = {}
-        for k, key_result in objective.key_results.items():
-            current = key_result_of(k, key_result.revisions, on)
-            if current is not None:
-                own[k] = key_result
-                holding = in_force(check_ins_of(scenario.records, k).values(), on)
-                judged = holding and key_result_of(k, key_result.revisions, holding[-1].effective)
-                key_results[k] = KeyResultFacts(
-                    current,
-                    planned_definition(key_result, plans[objective.cycle]),
-                    judged.definition if judged else None,
-                    holding,
-                )
-        present[name] = replace(there, key_results=own)
-    graph = view.alignments().revisions
-    known = {name: plan for name, plan in plans.items() if plan}
-    original = [r for r in graph if r.position < max(known.values(), default=0)]
-    return Facts(
-        day=on,
-        cycles={n: cycle_of(n, c.revisions, on) or c for n, c in cycles.items()},
-        objectives=present,
-        key_results=key_results,
-        contributors=by_parent(edges_on(graph, on)),
-        planned_contributors=by_parent(edges_on(original, date.max)),
-        planned=frozenset(
-            n for n, o in objectives.items() if 0 < o.revisions[0].position < plans[o.cycle]
-        ),
-    )
-
-
-def planned_definition(key_result: KeyResult, plan: int) -> KeyResultDefinition | None:
-    known = [r for r in key_result.revisions if r.position < plan]
-    found = key_result_of(key_result.name, known)
-    return found.definition if found and not found.dropped else None
-
-
-def by_parent(edges: Iterable[Edge]) -> dict[str, list[Contribution]]:
-    found: dict[str, list[Contribution]] = {}
-    for edge in edges:
-        if edge.contributes:
-            contribution = Contribution(edge.child, Decimal(edge.weight))
-            found.setdefault(edge.parent, []).append(contribution)
-    return found
 
 
 def objective(

@@ -15,6 +15,7 @@ from projections import (
     alignments,
     chronicle,
     known_check_ins,
+    measured,
     plan,
     revision_lists,
     revisions,
@@ -35,6 +36,8 @@ QUERIES: dict[str, Select[Any]] = {
         ("check-ins in force", known_check_ins._in_force),
         ("all check-ins in force", known_check_ins._all_in_force),
         ("counts", known_check_ins._counts),
+        ("check-ins recorded since", measured._recorded),
+        ("check-ins changed since", measured._changed),
         ("alignments by child", alignments._of_children),
         ("alignments by parent", alignments._of_parents),
         ("alignments of adjustments", alignments._of_adjustments),
@@ -66,7 +69,15 @@ def test_rows_are_searched_for(name: str) -> None:
         steps = [
             row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", values)
         ]
-    aliases = {*TABLES.tables, "objectives_of_scope", "form", "candidate", "later", "origin"}
+    aliases = {
+        *TABLES.tables,
+        "objectives_of_scope",
+        "form",
+        "candidate",
+        "later",
+        "origin",
+        "known",
+    }
     for step in steps:
         scanned = re.match(r"SCAN (\w+)", step)
         assert scanned is None or scanned[1] not in aliases, steps

@@ -1,0 +1,121 @@
+"""What moved each score: the parts add up, and each has its cause and its event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ledger.attribution import Walk, attribution
+from ledger.scoring.attribution import Cause, difference
+from ledger.values import recorded_day
+from okr.v1.event_record_pb2 import EventMetadata
+from tests.support.histories import CYCLES, TEAMS, histories
+from tests.support.known import as_known, score_of
+from tests.support.scenario import Scenario
+from tests.support.spans import span_of
+
+FITTING = {
+    Cause.PROGRESS: {"CheckInRecorded", "CheckInCorrected"},
+    Cause.CORRECTION: {"CheckInCorrected", "CheckInRetracted"},
+    Cause.BASELINE: {"KeyResultRevised"},
+    Cause.TARGET: {"KeyResultRevised"},
+    Cause.WEIGHT: {"KeyResultRevised"},
+    Cause.SCOPE: {
+        "KeyResultAdded",
+        "KeyResultDropped",
+        "KeyResultRestored",
+        "ObjectiveCreated",
+        "ObjectiveRevised",
+        "ObjectiveAbandoned",
+        "TeamRegistered",
+        "TeamRevised",
+        "CycleDrafted",
+    },
+    Cause.ALIGNMENT: {"Aligned", "Unaligned"},
+    Cause.POLICY: {"CycleRevised"},
+    Cause.OVERRIDE: {"ObjectiveGraded", "ObjectiveRegraded"},
+}
+"""The events that a movement of each cause may name; a correction's day may come like any other."""
+
+instants = st.tuples(st.integers(0, 1000), st.integers(0, 92))
+
+
+def parts_add_up(
+    scenario: Scenario, cycle: str, start: tuple[int, str], end: tuple[int, str]
+) -> None:
+    """At every level they do, exactly, and each names an event of the span that fits its cause."""
+    span = span_of(scenario, start, end)
+    subjects = [cycle, *TEAMS, *subjects_of(scenario, cycle)]
+    walk = Walk(span, cycle, subjects)
+    before, after = (as_known(scenario, position) for position, _ in (start, end))
+    expected = {name: score_of(before, start[1], cycle, name) for name in subjects}
+    assert walk.scores == expected
+    parts = dict.fromkeys(subjects, Decimal(0))
+    for moved in walk:
+        movement = moved.movement
+        assert movement.before == expected[moved.subject]
+        expected[moved.subject] = movement.after
+        parts[moved.subject] += movement.delta
+        fits(scenario, movement.cause, movement.position, start, end)
+    assert walk.scores == expected
+    for name in subjects:
+        found = score_of(after, end[1], cycle, name)
+        assert expected[name] == found, name
+        assert parts[name] == difference(score_of(before, start[1], cycle, name), found)
+    name = subjects[len(scenario.records) % len(subjects)]
+    alone = attribution(span, cycle, name)
+    assert alone.after == expected[name]
+    assert sum(alone.by_cause().values()) == alone.difference == parts[name]
+
+
+def subjects_of(scenario: Scenario, cycle: str) -> Iterator[str]:
+    for name in [s for s in scenario.states if s.startswith("objectives/")]:
+        objective = scenario.objective(name)
+        if objective.cycle == cycle:
+            yield name
+            yield from objective.key_results
+
+
+def fits(
+    scenario: Scenario,
+    cause: Cause,
+    position: int | None,
+    start: tuple[int, str],
+    end: tuple[int, str],
+) -> None:
+    if cause is Cause.TIME:
+        assert position is None
+        return
+    assert position is not None
+    record = scenario.records[position - 1]
+    assert record.event_type.removeprefix("okr.v1.") in FITTING[cause]
+    assert position <= end[0]
+    if position <= start[0]:
+        effective = recorded_day(EventMetadata.FromString(record.metadata).effective_date)
+        assert start[1] < effective.isoformat() <= end[1]
+
+
+def pair(
+    scenario: Scenario, cycle: str, chosen: list[tuple[int, int]]
+) -> tuple[tuple[int, str], tuple[int, str]]:
+    """Two instants, the earlier first on both axes: a share of the ledger, a day of the quarter."""
+    known = sorted(share * len(scenario.records) // 1000 for share, _ in chosen)
+    days = sorted((date(2026, 7, 1) + timedelta(ahead)).isoformat() for _, ahead in chosen)
+    return (known[0], days[0]), (known[1], days[1])
+
+
+@pytest.mark.slow
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(histories(), st.lists(st.tuples(instants, instants), min_size=3, max_size=3), st.data())
+def test_in_any_history_the_parts_add_up_between_any_instants(
+    scenario: Scenario, pairs: list[tuple[Any, Any]], data: st.DataObject
+) -> None:
+    for chosen in pairs:
+        cycle = data.draw(st.sampled_from(CYCLES))
+        parts_add_up(scenario, cycle, *pair(scenario, cycle, list(chosen)))

@@ -32,6 +32,11 @@ def adjustment(given: str) -> str:
     return _simple("adjustments", given)
 
 
+def review(given: str) -> str:
+    """The full name of a review."""
+    return _simple("reviews", given)
+
+
 def actor(given: str) -> str:
     """The name of who acts: a person's pseudonym or a service."""
     collection, _, own = given.partition("/")

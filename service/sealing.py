@@ -61,6 +61,7 @@ class Sealing:
         self._retry_seconds = retry_seconds
         self._tasks: dict[int, asyncio.Task[Record]] = {}
         self._timers: dict[int, asyncio.TimerHandle] = {}
+        self._stopped = False
 
     async def resume(self) -> None:
         """Begin to seal what was being closed when the last server ended."""
@@ -69,6 +70,7 @@ class Sealing:
 
     def stop(self) -> None:
         """Leave the rest to the next server."""
+        self._stopped = True
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
@@ -134,7 +136,7 @@ class Sealing:
 
     def _ended(self, closing: Record, task: asyncio.Task[Record]) -> None:
         del self._tasks[closing.position]
-        if task.cancelled() or (error := task.exception()) is None:
+        if task.cancelled() or (error := task.exception()) is None or self._stopped:
             return
         log.warning("not sealed yet", cycle=closing.stream, error=repr(error))
         self._timers[closing.position] = asyncio.get_running_loop().call_later(

@@ -13,12 +13,14 @@ from okr.cli import (
     aligning,
     attention,
     check_ins,
+    closing,
     cycles,
     history,
     importing,
     key_results,
     objectives,
     retro,
+    reviews,
     scores,
     session,
     teams,
@@ -54,11 +56,18 @@ app = group(
     **Exit codes:** 0 done, 1 refused, 2 wrong usage, 3 no answer.
     """
 )
+cycles.app.command("close")(closing.close)
+cycles.app.command("reopen")(closing.reopen)
+cycles.app.command("seals")(closing.seals)
+cycles.app.command("amend")(closing.amend)
+cycles.app.command("amendments")(closing.amendments)
 app.add_typer(cycles.app, name="cycle", rich_help_panel=PLAN)
 app.add_typer(teams.app, name="team", rich_help_panel=PLAN)
 app.add_typer(objectives.app, name="objective", rich_help_panel=PLAN)
 app.add_typer(key_results.app, name="key-result", rich_help_panel=PLAN)
 app.add_typer(check_ins.app, name="check-in", rich_help_panel=PROGRESS)
+app.add_typer(reviews.review_app, name="review", rich_help_panel=PROGRESS)
+app.add_typer(reviews.lesson_app, name="lesson", rich_help_panel=PROGRESS)
 app.command("align", rich_help_panel=PLAN)(aligning.align)
 app.command("unalign", rich_help_panel=PLAN)(aligning.unalign)
 app.command("adjust", rich_help_panel=PROGRESS)(adjusting.adjust)

@@ -19,7 +19,10 @@ from okr.v1.ledger_service_pb2 import CommitPlanRequest, CreateCycleRequest
 from okr.v1.score_service_pb2 import GetCycleRequest, ListCyclesRequest
 from okr.v1.values_pb2 import CycleDefinition
 
-app = group("Time boxes, usually quarters: draft one, fill it with objectives, commit its plan.")
+app = group(
+    """Time boxes, usually quarters: draft one, fill it with objectives, commit its plan, and close
+    it at its end with a seal of its final scores."""
+)
 
 
 @app.command()

@@ -213,6 +213,70 @@ def revise(
         session.written(okr, answer, shown, as_json=as_json, dry_run=dry_run)
 
 
+@app.command("carry-over")
+def carry_over(
+    key_result: options.KeyResultName,
+    objective: options.ObjectiveName,
+    *,
+    own_id: options.Id = "",
+    baseline: Annotated[
+        str,
+        typer.Option(
+            rich_help_panel=VALUES, help="Value at the new start. Default: the value it reached."
+        ),
+    ] = "",
+    target: Target = "",
+    commit: Commit = "",
+    stretch: Stretch = "",
+    title: Title = "",
+    trajectory: Trajectory = "",
+    weight: Weight = "",
+    owner: Owner = "",
+    on: options.On = None,
+    reason: options.Reason = "",
+    category: options.CategoryName = None,
+    request_id: options.RequestId = "",
+    dry_run: options.DryRun = False,
+    as_json: options.Json = False,
+) -> None:
+    """Continue a key result in an objective of a later cycle, from a new baseline.
+
+    What is not given stays: a relative target follows the new baseline. The trajectory is left
+    behind.
+
+    $ okr key-result carry-over brand/followers reach --baseline 14200 --target "+10 %"
+    """
+    changes = definition(
+        KeyResultDefinition(),
+        baseline=baseline,
+        target=target,
+        commit=commit,
+        stretch=stretch,
+        title=title,
+        trajectory=trajectory,
+        weight=weight,
+        owner=owner,
+    )
+    request = circumstances(
+        api.CarryOverKeyResultRequest(
+            continued_from=key_result, parent=objective, key_result_id=own_id, definition=changes
+        ),
+        on=on,
+        reason=reason,
+        category=category,
+        request_id=request_id,
+        dry_run=dry_run,
+    )
+    with session.connected() as okr:
+        if not baseline:
+            reached = okr.scores.GetKeyResult(GetKeyResultRequest(name=key_result)).key_result
+            if reached.HasField("value"):
+                request.definition.baseline = reached.value
+        answer = okr.ledger.CarryOverKeyResult(request)
+        shown = plan.key_result(answer.key_result)
+        session.written(okr, answer, shown, as_json=as_json, dry_run=dry_run)
+
+
 @app.command()
 def drop(
     key_result: options.KeyResultName,

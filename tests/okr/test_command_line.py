@@ -108,6 +108,10 @@ def test_what_is_shown(okr: Okr, name: str, arguments: tuple[str, ...]) -> None:
         ("objective", "list", "2026-q3", "--team", "marketing"),
         ("key-result", "show", "brand/site"),
         ("check-in", "list", "brand/site"),
+        ("cycle", "seals", "2026-q3"),
+        ("cycle", "amendments", "2026-q3"),
+        ("review", "list", "2026-q3"),
+        ("lesson", "list", "2026-q3"),
     ],
 )
 @pytest.mark.parametrize("as_of", [(), ("--as-of", "2026-08-09"), ("--as-of", "@97")])
@@ -342,6 +346,67 @@ def test_a_proposal_by_one_and_its_approval_by_another(okr: Okr) -> None:
     do("propose", "slow", "--id", "most", "--title", "x", "--target", "calm/breaks=12", *WHY)
     do(*bea, "approve", "most")
     assert 'calm/keyResults/breaks was "2" and is "3"' in told(okr(*bea, "approve", "more"))
+
+
+def test_a_quarter_ends(okr: Okr) -> None:
+    def do(*arguments: str) -> str:
+        result = okr(*arguments)
+        assert result.exit_code == 0, result.output
+        return told(result)
+
+    do("cycle", "create", "--id", "q2", "Második negyedév", "2026-04-01", "2026-06-30")
+    do("objective", "create", "--id", "reach", "q2", "marketing", "Elérés")
+    do("key-result", "add", "reach", "Olvasók", "--id", "readers", "--target", "200")
+    do("cycle", "commit", "q2")
+    do("check-in", "record", "reach/readers", "150", "--on", "2026-06-29")
+    do(
+        "adjust", "q2", "--id", "spring", "--title", "Tavasz", "--target", "reach/readers=300",
+        *WHY,
+    )  # fmt: skip
+    shown = do(
+        "review", "record", "q2", "quarterly", "--id", "retro-q2", "--team", "marketing",
+        "--with", "people/anna", "--with", "Béla", "--decided", "spring",
+        "--notes", "Jó negyedév volt", "--on", "2026-07-02",
+    )  # fmt: skip
+    assert "quarterly review of q2 retro-q2" in shown
+    assert "Jó negyedév volt" in do("review", "show", "retro-q2")
+    listed = do("review", "list", "q2", "--team", "marketing")
+    assert "people/anna, Béla spring Jó negyedév volt" in listed
+    do("lesson", "record", "q2", "Korábban mérni", "--about", "reach", "--review", "retro-q2")
+    assert "reach learning retro-q2" in do("lesson", "list", "q2")
+    assert "Korábban mérni" in do("lesson", "list", "q2", "--about", "reach")
+
+    tried = do("cycle", "close", "q2", "--dry-run")
+    assert "nobody graded reach" in tried
+    assert "nothing was written" in tried
+    closed = do("cycle", "close", "q2", "--reason", "Vége")
+    assert "seal 1 q2 of 2026-06-30" in closed
+    assert "SHA-256 of 1 key results" in closed
+    refused = okr("check-in", "record", "reach/readers", "160", "--on", "2026-06-29")
+    assert refused.exit_code == 1
+    assert "CYCLE_STATE" in told(refused)
+    do("cycle", "amend", "q2", "Tíz olvasó kimaradt", "--about", "reach/readers", "--value", "160")
+    assert "reach/readers 160" in do("cycle", "amendments", "q2")
+    card = do("scorecard", "q2")
+    assert "sealed 0.50 seal 1 of 2026-06-30" in card
+    assert "amended after it was sealed" in card
+    assert "Tíz olvasó kimaradt" in card
+
+    do("cycle", "create", "--id", "q3-next", "Következő", "2026-07-01", "2026-09-30")
+    do("objective", "create", "--id", "farther", "q3-next", "marketing", "Messzebb")
+    carried = do("key-result", "carry-over", "reach/readers", "farther", "--target", "400")
+    assert "150 → 400" in carried, "from the value that it reached"
+    assert "continues reach/readers" in carried
+    assert "continued by farther/readers" in do("key-result", "show", "reach/readers")
+
+    assert okr("cycle", "reopen", "q2").exit_code == 1, "needs a reason"
+    assert "q2 is active again" in do("cycle", "reopen", "q2", "--reason", "Kimaradt egy hét")
+    assert "opened again" in do("cycle", "seals", "q2")
+    do("check-in", "record", "reach/readers", "240", "--on", "2026-06-30")
+    do("cycle", "close", "q2")
+    assert "Kimaradt egy hét" in do("cycle", "seals", "q2", "1")
+    found = json.loads(okr("cycle", "seals", "q2", "--json").stdout)["seals"]
+    assert [(seal["number"], seal["score"]) for seal in found] == [("1", "0.5"), ("2", "0.8")]
 
 
 def test_an_adjustment_from_a_file(okr: Okr, tmp_path: Path) -> None:

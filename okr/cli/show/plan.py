@@ -123,8 +123,16 @@ def key_result(given: KeyResult) -> RenderableType:
         *[(name, text) for name, text in shown if name in ("weight", "owner", "trajectory")],
         ("revision", str(given.revision)),
         ("check-ins", str(given.check_in_count)),
+        *_carried_over(given),
         ("etag", given.etag),
     )
+
+
+def _carried_over(given: KeyResult) -> Iterator[tuple[str, str]]:
+    if given.continued_from:
+        yield "continues", names.short(given.continued_from)
+    if given.continued_by:
+        yield "continued by", "\n".join(map(names.short, given.continued_by))
 
 
 def key_result_score(given: KeyResultScore) -> RenderableType:

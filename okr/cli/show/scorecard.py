@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rich.console import (
     Console,
@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from okr import names
-from okr.cli.show import marks
+from okr.cli.show import ends, marks
 from okr.cli.show.measures import expected, goal, value
 from okr.v1.resources_pb2 import (
     Band,
@@ -27,15 +27,33 @@ from okr.v1.resources_pb2 import (
     TeamScore,
 )
 from okr.v1.score_service_pb2 import GetScorecardResponse
-from okr.v1.values_pb2 import Commitment, CycleState, KeyResultState, ObjectiveState
+from okr.v1.values_pb2 import (
+    Commitment,
+    CycleState,
+    FinalScore,
+    KeyResultState,
+    ObjectiveState,
+)
+
+Sealed = Mapping[str, FinalScore]
+"""What a seal holds, by the names of teams and objectives."""
 
 
 def renderable(answer: GetScorecardResponse) -> RenderableType:
     """The whole scorecard."""
     card = answer.scorecard
-    blocks: list[RenderableType] = [*_head(card, answer.position), "", _teams(card), ""]
+    sealed = {line.name: line for line in (*card.seal.team_scores, *card.seal.objective_scores)}
+    blocks: list[RenderableType] = [
+        *_head(card, answer.position, sealed),
+        "",
+        _teams(card, sealed),
+        "",
+    ]
     for objective in card.objectives:
-        blocks += [*_objective(objective), ""]
+        blocks += [*_objective(objective, sealed.get(objective.objective.name)), ""]
+    if card.amendments:
+        blocks += [Text("amended after it was sealed", style="yellow")]
+        blocks += [marks.indented(ends.amendments(card.amendments)), ""]
     return Group(*blocks[:-1])
 
 
@@ -46,7 +64,7 @@ def key_result(line: KeyResultScore) -> RenderableType:
     return lines
 
 
-def _head(card: Scorecard, position: int) -> Iterator[RenderableType]:
+def _head(card: Scorecard, position: int, sealed: Sealed) -> Iterator[RenderableType]:
     cycle = card.cycle
     definition = cycle.definition
     yield Text.assemble(
@@ -69,31 +87,37 @@ def _head(card: Scorecard, position: int) -> Iterator[RenderableType]:
         f"  as judged {marks.score(card.as_judged_score)}  ",
         marks.status(card.status),
     )
+    if card.HasField("seal"):
+        score = sealed[card.team].score if card.team in sealed else card.seal.score
+        yield Text.assemble((f"sealed {marks.score(score)}", "bold"), ends.place(card.seal))
 
 
-def _teams(card: Scorecard) -> Table:
+def _teams(card: Scorecard, sealed: Sealed) -> Table:
+    more = ("sealed",) if sealed else ()
     table = marks.table(
-        "team", "", "score", "original", "status", "objectives", right=("objectives",)
+        "team", "", "score", *more, "original", "status", "objectives", right=("objectives",)
     )
     depth: dict[str, int] = {}
     for line in card.teams:
         parent = line.team.definition.parent
         depth[line.team.name] = level = depth.get(parent, -1) + 1
-        table.add_row(*_team(line, level))
+        table.add_row(*_team(line, level, sealed))
     return table
 
 
-def _team(line: TeamScore, level: int) -> Iterator[RenderableType]:
+def _team(line: TeamScore, level: int, sealed: Sealed) -> Iterator[RenderableType]:
     retired = " (retired)" if line.team.retired else ""
     yield f"{'  ' * level}{line.team.definition.title}{retired}"
     yield marks.bar(line.score, line.band)
     yield marks.banded(line.score, line.band)
+    if sealed:
+        yield marks.score(sealed[line.team.name].score) if line.team.name in sealed else ""
     yield marks.score(line.original_score)
     yield marks.status(line.status)
     yield str(line.objective_count)
 
 
-def _objective(line: ObjectiveScore) -> Iterator[RenderableType]:
+def _objective(line: ObjectiveScore, sealed: FinalScore | None) -> Iterator[RenderableType]:
     objective = line.objective
     definition = objective.definition
     committed = definition.commitment == Commitment.COMMITMENT_COMMITTED
@@ -113,6 +137,7 @@ def _objective(line: ObjectiveScore) -> Iterator[RenderableType]:
         marks.bar(line.score, line.band),
         " ",
         marks.banded(line.score, line.band),
+        f"  sealed {marks.score(sealed.score)}" if sealed else "",
         f"  original {marks.score(line.original_score)}",
         f"  as judged {marks.score(line.as_judged_score)}  ",
         marks.status(line.status),

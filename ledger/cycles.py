@@ -18,7 +18,7 @@ from ledger.values import day as calendar_day
 from okr.v1 import events_pb2 as facts
 from okr.v1 import resources_pb2 as resources
 from okr.v1.ledger_service_pb2 import CommitPlanRequest, CreateCycleRequest, UpdateCycleRequest
-from okr.v1.values_pb2 import Cadence, CycleDefinition, CycleState
+from okr.v1.values_pb2 import Cadence, CycleDefinition, CycleState, ScoringPolicy
 
 LONGEST = timedelta(days=1100)
 """The longest time box: three years and a little."""
@@ -168,6 +168,14 @@ def outline(fact: facts.CycleSealed) -> facts.CycleSealed:
     return facts.CycleSealed(
         cycle=fact.cycle, number=fact.number, closing_position=fact.closing_position
     )
+
+
+def under(cycle: Cycle, policy: ScoringPolicy) -> Cycle:
+    """The cycle as it would be under another scoring policy."""
+    definition = CycleDefinition()
+    definition.CopyFrom(cycle.definition)
+    definition.policy.CopyFrom(policy)
+    return replace(cycle, definition=definition)
 
 
 def create(name: str, request: CreateCycleRequest) -> facts.CycleDrafted:

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal
 
 from ledger.cycles import cycle_of
 from ledger.definitions import scoring_definition
 from ledger.objectives import KEY_RESULTS
 from ledger.policies import policy_of
-from ledger.provenance import source_of
-from ledger.revision import in_order
+from ledger.provenance import grading_of, source_of
 from ledger.scoring.definition import Aggregation, Definition
 from ledger.scoring.exact import ZERO
 from ledger.scoring.explain_key_result import KeyResultWorking, Rules
@@ -25,7 +24,6 @@ from ledger.scoring.explain_rollup import Member, mean, objective
 from ledger.scoring.policy import CycleRollup
 from ledger.scoring.working import RULES, Operation, Source, Working
 from ledger.standing import Kind, Measured, ObjectiveStanding, Standings
-from okr.v1 import events_pb2 as facts
 from okr.v1.values_pb2 import ObjectiveState
 
 if TYPE_CHECKING:
@@ -103,20 +101,14 @@ class Explaining:
 
     def _graded(self, closed: Objective) -> int:
         """The score that was recorded when the objective was graded last."""
-        graded = (facts.ObjectiveGraded, facts.ObjectiveRegraded)
-        known = reversed(in_order(closed.revisions, self._facts.day))
-        revision = next(r for r in known if isinstance(r.fact, graded))
-        fact = revision.fact
-        assert isinstance(fact, graded)
-        for field in ("override_score", "computed_score"):
+        grading = grading_of(closed, self._facts.day)
+        assert grading is not None
+        position, fact = grading
+        for field, label in _GRADES:
             if fact.HasField(field):
-                return self.working.fact(
-                    Decimal(getattr(fact, field)),
-                    "score set by a person" if field == "override_score" else "score when graded",
-                    closed.name,
-                    Source(revision.position, field),
-                )
-        return self.working.nothing("graded without a score", Source(revision.position))
+                number = Decimal(getattr(fact, field))
+                return self.working.fact(number, label, closed.name, Source(position, field))
+        return self.working.nothing("graded without a score", Source(position))
 
     def _member(self, standing: KeyResultStanding, kind: Kind) -> Member:
         name = standing.facts.current.name
@@ -206,5 +198,9 @@ class Explaining:
         )
 
 
+_GRADES: Final[tuple[tuple[Literal["override_score", "computed_score"], str], ...]] = (
+    ("override_score", "score set by a person"),
+    ("computed_score", "score when graded"),
+)
 _LATER = "added after plan commitment"
 _PATHS = {"lower": "lower_bound", "upper": "upper_bound"}

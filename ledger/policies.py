@@ -63,6 +63,13 @@ def message(policy: Policy) -> ScoringPolicy:
     return result
 
 
+def differing(policy: Policy) -> list[str]:
+    """The API's fields in which a policy differs from the standard one, in order."""
+    return [
+        field for knob, field in _knob_fields() if getattr(policy, knob) != getattr(STANDARD, knob)
+    ]
+
+
 def policy_of(stored: ScoringPolicy) -> Policy:
     """The scoring functions' form of a stored policy."""
     return _policy_of(stored.SerializeToString(deterministic=True))

@@ -1,4 +1,4 @@
-"""Which event recorded a field of a definition that is in force."""
+"""Which event recorded what is in force: a field of a definition, a grade."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
+from ledger.objectives import Objective
 from ledger.revision import Revision, in_order
 from ledger.scoring.working import RULES, Source
+from okr.v1 import events_pb2 as facts
+
+Graded = facts.ObjectiveGraded | facts.ObjectiveRegraded
 
 
 def source_of(revisions: Sequence[Revision], on: date, field: str) -> Source:
@@ -25,3 +29,11 @@ def source_of(revisions: Sequence[Revision], on: date, field: str) -> Source:
         if "changed" in known and whole in fact.changed.paths:
             return Source(revision.position, f"after.{field}")
     return RULES
+
+
+def grading_of(objective: Objective, on: date) -> tuple[int, Graded] | None:
+    """The event by which an objective was graded last, as of a day, and its position."""
+    for revision in reversed(in_order(objective.revisions, on)):
+        if isinstance(revision.fact, Graded):
+            return revision.position, revision.fact
+    return None

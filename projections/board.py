@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Final
 
 from sqlalchemy import Connection
@@ -13,17 +14,22 @@ from sqlalchemy import Connection
 from ledger.alignment import edges_on
 from ledger.check_ins import CheckIn, Circumstances
 from ledger.check_ins import resource as check_in_resource
-from ledger.cycles import Cycle, cycle_of
+from ledger.cycles import Cycle, cycle_of, under
 from ledger.definitions import MAINTAIN
 from ledger.key_results import KeyResult, key_result_of
 from ledger.objectives import KEY_RESULTS, objective_of, stream_of
 from ledger.revision import Revision
 from ledger.standing import Contribution, Facts, KeyResultFacts, Standings
-from okr.v1.events_pb2 import Aligned
+from okr.v1.events_pb2 import Aligned, KeyResultAdded, KeyResultCarriedOver, KeyResultRevised
 from okr.v1.resources_pb2 import CheckIn as CheckInResource
 from okr.v1.values_pb2 import Aggregation, AlignmentKind, KeyResultDefinition, ScoringPolicy
 from projections import alignments, plan, revisions
 from projections.known_check_ins import KnownCheckIn, all_in_force, counts, in_force
+
+Policies = Mapping[str, ScoringPolicy]
+"""Scoring policies by cycle."""
+
+_NONE: Final[Policies] = MappingProxyType({})
 
 LAST_DAY: Final = date.max
 """A day on which everything known holds."""
@@ -52,18 +58,26 @@ def described(known: KnownCheckIn) -> CheckInResource:
     )
 
 
-def board(connection: Connection, objectives: Iterable[str], position: int, day: date) -> Board:
+def board(
+    connection: Connection,
+    objectives: Iterable[str],
+    position: int,
+    day: date,
+    *,
+    simulated: Policies = _NONE,
+) -> Board:
     """Everything known at a position and in force on a day, of the objectives and their children.
 
-    Names that are not known or do not hold yet are left out. Costs by the number of key results
-    of the objectives and of all that contribute to them.
+    `simulated` has, by cycle, the policy to score it under in place of its own. Names that are not
+    known or do not hold yet are left out. Costs by the number of key results of the objectives
+    and of all that contribute to them.
     """
     alignment = _alignment(connection, list(dict.fromkeys(objectives)), position)
     names = list(dict.fromkeys([*alignment, *(stream_of(name) for name in _children(alignment))]))
     collections = [plan.key_results_of(name) for name in names]
     members = plan.members_of_many(connection, collections, position)
     key_results = [name for collection in members.values() for name in collection]
-    made = _facts(connection, names, key_results, position, day)
+    made = _facts(connection, names, key_results, position, day, simulated=simulated)
     planned = {
         name: made.facts.cycles[made.facts.objectives[name].cycle].plan_position
         for name in made.facts.planned
@@ -97,10 +111,13 @@ def _facts(
     key_results: Sequence[str],
     position: int,
     day: date,
+    *,
+    simulated: Policies = _NONE,
 ) -> Board:
     own = _revisions(connection, objectives, position)
     found = {n: o for n, known in own.items() if (o := objective_of(n, known, day)) is not None}
     cycles = _cycles(connection, {o.cycle for o in found.values()}, position, day)
+    cycles.update((n, under(cycles[n], p)) for n, p in simulated.items() if n in cycles)
     present = [name for name in key_results if stream_of(name) in found]
     cycle_of_each = {name: cycles[found[stream_of(name)].cycle] for name in present}
     definitions, check_ins = _key_results(connection, cycle_of_each, position, day)
@@ -200,8 +217,8 @@ def _key_results(
     original = {n: _planned_definition(n, known[n], cycle_of_each[n]) for n in current}
     in_full = [
         name
-        for name, key_result in current.items()
-        if needs_all((key_result.definition, original[name]), cycle_of_each[name].definition.policy)
+        for name in current
+        if needs_all(map(_recorded, known[name]), cycle_of_each[name].definition.policy)
     ]
     last = in_force(connection, [n for n in current if n not in set(in_full)], position, day)
     held: dict[str, list[KnownCheckIn]] = {name: [found] for name, found in last.items()}
@@ -251,3 +268,14 @@ def needs_all(definitions: Iterable[KeyResultDefinition | None], policy: Scoring
         )
         for definition in definitions
     )
+
+
+def _recorded(revision: Revision) -> KeyResultDefinition | None:
+    """What an event says of a key result's definition: all of it, or what changed."""
+    match revision.fact:
+        case KeyResultAdded() | KeyResultCarriedOver() as fact:
+            return fact.definition
+        case KeyResultRevised() as fact:
+            return fact.after
+        case _:
+            return None

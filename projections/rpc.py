@@ -14,7 +14,16 @@ from okr.v1 import score_service_pb2 as score_api
 from okr.v1.audit_service_pb2_grpc import AuditServiceServicer
 from okr.v1.event_record_pb2 import Event
 from okr.v1.score_service_pb2_grpc import ScoreServiceServicer
-from projections import attribution, audit, catalogue, cycle_end, deviations, dues, plan_comparison
+from projections import (
+    attribution,
+    audit,
+    catalogue,
+    cycle_end,
+    deviations,
+    dues,
+    plan_comparison,
+    policies,
+)
 from projections import revision_history as history
 from projections.as_of import Known, earlier
 from projections.explain import explain
@@ -196,6 +205,28 @@ class ScoreRpc(ScoreServiceServicer):
             lambda c, k, part: cycle_end.list_lessons(c, request.cycle, request.subject, k, part),
         )
         return score_api.ListLessonsResponse(lessons=lessons.items, **at)
+
+    async def GetPolicy(
+        self, request: score_api.GetPolicyRequest, context: ServicerContext[Any, Any]
+    ) -> score_api.GetPolicyResponse:
+        policy, at = await self._reader.one(request, lambda c, k: policies.policy(request.name))
+        return score_api.GetPolicyResponse(policy=policy, **at)
+
+    async def ListPolicies(
+        self, request: score_api.ListPoliciesRequest, context: ServicerContext[Any, Any]
+    ) -> score_api.ListPoliciesResponse:
+        listed, at = await self._reader.page(
+            request, lambda c, k, part: policies.list_policies(part)
+        )
+        return score_api.ListPoliciesResponse(policies=listed.items, **at)
+
+    async def SimulatePolicy(
+        self, request: score_api.SimulatePolicyRequest, context: ServicerContext[Any, Any]
+    ) -> score_api.SimulatePolicyResponse:
+        simulation, at = await self._reader.one(
+            request, lambda c, k: policies.simulate(c, request, k)
+        )
+        return score_api.SimulatePolicyResponse(simulation=simulation, **at)
 
 
 class AuditRpc(AuditServiceServicer):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -39,7 +39,19 @@ class Tree:
     root: GroupStanding
 
 
-def tree(connection: Connection, cycle: Cycle, team: str, position: int, day: date) -> Tree:
+MakeBoard = Callable[[Connection, Sequence[str], int, date], Board]
+"""Gathers what is known of objectives at a position and in force on a day."""
+
+
+def tree(
+    connection: Connection,
+    cycle: Cycle,
+    team: str,
+    position: int,
+    day: date,
+    *,
+    make: MakeBoard = board,
+) -> Tree:
     """The standings known at a position; of the whole cycle where no team is given.
 
     Costs by the number of key results asked for.
@@ -51,7 +63,7 @@ def tree(connection: Connection, cycle: Cycle, team: str, position: int, day: da
     if team and team not in teams:
         raise NotFound(team)
     names = below(teams, team)
-    made = board(connection, candidates(connection, cycle, team, names, position), position, day)
+    made = make(connection, candidates(connection, cycle, team, names, position), position, day)
     own: dict[str, list[str]] = {name: [] for name in names}
     for name, objective in made.facts.objectives.items():
         if objective.cycle == cycle.name and objective.definition.team in own:

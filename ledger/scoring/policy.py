@@ -83,6 +83,12 @@ class Policy:
 
 STANDARD: Final = Policy("standard")
 
+AS_STANDARD: Final = (
+    *("rework", "whatmatters", "upraise", "leantime", "puzzle", "lattice", "hirebook"),
+    *("synergita", "leapsome", "shamanr"),
+)
+"""Systems and authors whose published figures the standard policy reproduces."""
+
 PRESETS: Final[Mapping[str, Policy]] = MappingProxyType(
     {
         policy.name: policy
@@ -113,6 +119,7 @@ PRESETS: Final[Mapping[str, Policy]] = MappingProxyType(
                 ungraded=Ungraded.EXCLUDE,
                 cycle_rollup=CycleRollup.MEAN_OF_KEY_RESULTS,
             ),
+            *map(Policy, AS_STANDARD),
         )
     }
 )

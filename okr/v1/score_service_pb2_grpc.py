@@ -140,6 +140,21 @@ class ScoreServiceStub:
                 request_serializer=okr_dot_v1_dot_score__service__pb2.ListLessonsRequest.SerializeToString,
                 response_deserializer=okr_dot_v1_dot_score__service__pb2.ListLessonsResponse.FromString,
                 _registered_method=True)
+        self.GetPolicy = channel.unary_unary(
+                '/okr.v1.ScoreService/GetPolicy',
+                request_serializer=okr_dot_v1_dot_score__service__pb2.GetPolicyRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_score__service__pb2.GetPolicyResponse.FromString,
+                _registered_method=True)
+        self.ListPolicies = channel.unary_unary(
+                '/okr.v1.ScoreService/ListPolicies',
+                request_serializer=okr_dot_v1_dot_score__service__pb2.ListPoliciesRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_score__service__pb2.ListPoliciesResponse.FromString,
+                _registered_method=True)
+        self.SimulatePolicy = channel.unary_unary(
+                '/okr.v1.ScoreService/SimulatePolicy',
+                request_serializer=okr_dot_v1_dot_score__service__pb2.SimulatePolicyRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_score__service__pb2.SimulatePolicyResponse.FromString,
+                _registered_method=True)
 
 
 class ScoreServiceServicer:
@@ -307,6 +322,30 @@ class ScoreServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetPolicy(self, request, context):
+        """Reads a scoring policy that cycles can ask for by its name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPolicies(self, request, context):
+        """Lists the scoring policies that cycles can ask for by name: the default, and those that
+        reproduce the published figures of other systems. By name; the same for every ledger.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SimulatePolicy(self, request, context):
+        """Scores a cycle, or a team with its sub-teams, under another policy and answers both figures of
+        every line with their difference. Reads only: the cycle keeps its policy. A policy whose knobs
+        contradict each other is INVALID_ARGUMENT and names the knob. Costs as two scorecards.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ScoreServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -414,6 +453,21 @@ def add_ScoreServiceServicer_to_server(servicer, server):
                     servicer.ListLessons,
                     request_deserializer=okr_dot_v1_dot_score__service__pb2.ListLessonsRequest.FromString,
                     response_serializer=okr_dot_v1_dot_score__service__pb2.ListLessonsResponse.SerializeToString,
+            ),
+            'GetPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPolicy,
+                    request_deserializer=okr_dot_v1_dot_score__service__pb2.GetPolicyRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_score__service__pb2.GetPolicyResponse.SerializeToString,
+            ),
+            'ListPolicies': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPolicies,
+                    request_deserializer=okr_dot_v1_dot_score__service__pb2.ListPoliciesRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_score__service__pb2.ListPoliciesResponse.SerializeToString,
+            ),
+            'SimulatePolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.SimulatePolicy,
+                    request_deserializer=okr_dot_v1_dot_score__service__pb2.SimulatePolicyRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_score__service__pb2.SimulatePolicyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -984,6 +1038,87 @@ class ScoreService:
             '/okr.v1.ScoreService/ListLessons',
             okr_dot_v1_dot_score__service__pb2.ListLessonsRequest.SerializeToString,
             okr_dot_v1_dot_score__service__pb2.ListLessonsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.ScoreService/GetPolicy',
+            okr_dot_v1_dot_score__service__pb2.GetPolicyRequest.SerializeToString,
+            okr_dot_v1_dot_score__service__pb2.GetPolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPolicies(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.ScoreService/ListPolicies',
+            okr_dot_v1_dot_score__service__pb2.ListPoliciesRequest.SerializeToString,
+            okr_dot_v1_dot_score__service__pb2.ListPoliciesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SimulatePolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.ScoreService/SimulatePolicy',
+            okr_dot_v1_dot_score__service__pb2.SimulatePolicyRequest.SerializeToString,
+            okr_dot_v1_dot_score__service__pb2.SimulatePolicyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -100,6 +100,17 @@ class ScoreServiceStub:
     """Reads a lesson."""
     ListLessons: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.ListLessonsRequest, _score_service_pb2.ListLessonsResponse]
     """Lists the lessons of a cycle in order."""
+    GetPolicy: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.GetPolicyRequest, _score_service_pb2.GetPolicyResponse]
+    """Reads a scoring policy that cycles can ask for by its name."""
+    ListPolicies: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.ListPoliciesRequest, _score_service_pb2.ListPoliciesResponse]
+    """Lists the scoring policies that cycles can ask for by name: the default, and those that
+    reproduce the published figures of other systems. By name; the same for every ledger.
+    """
+    SimulatePolicy: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.SimulatePolicyRequest, _score_service_pb2.SimulatePolicyResponse]
+    """Scores a cycle, or a team with its sub-teams, under another policy and answers both figures of
+    every line with their difference. Reads only: the cycle keeps its policy. A policy whose knobs
+    contradict each other is INVALID_ARGUMENT and names the knob. Costs as two scorecards.
+    """
 
 @_typing.type_check_only
 class ScoreServiceAsyncStub(ScoreServiceStub):
@@ -168,6 +179,17 @@ class ScoreServiceAsyncStub(ScoreServiceStub):
     """Reads a lesson."""
     ListLessons: _aio.UnaryUnaryMultiCallable[_score_service_pb2.ListLessonsRequest, _score_service_pb2.ListLessonsResponse]  # type: ignore[assignment]
     """Lists the lessons of a cycle in order."""
+    GetPolicy: _aio.UnaryUnaryMultiCallable[_score_service_pb2.GetPolicyRequest, _score_service_pb2.GetPolicyResponse]  # type: ignore[assignment]
+    """Reads a scoring policy that cycles can ask for by its name."""
+    ListPolicies: _aio.UnaryUnaryMultiCallable[_score_service_pb2.ListPoliciesRequest, _score_service_pb2.ListPoliciesResponse]  # type: ignore[assignment]
+    """Lists the scoring policies that cycles can ask for by name: the default, and those that
+    reproduce the published figures of other systems. By name; the same for every ledger.
+    """
+    SimulatePolicy: _aio.UnaryUnaryMultiCallable[_score_service_pb2.SimulatePolicyRequest, _score_service_pb2.SimulatePolicyResponse]  # type: ignore[assignment]
+    """Scores a cycle, or a team with its sub-teams, under another policy and answers both figures of
+    every line with their difference. Reads only: the cycle keeps its policy. A policy whose knobs
+    contradict each other is INVALID_ARGUMENT and names the knob. Costs as two scorecards.
+    """
 
 class ScoreServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers what the plan and the scores are, or were."""
@@ -359,5 +381,34 @@ class ScoreServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_score_service_pb2.ListLessonsResponse, _abc.Awaitable[_score_service_pb2.ListLessonsResponse]]:
         """Lists the lessons of a cycle in order."""
+
+    @_abc_1.abstractmethod
+    def GetPolicy(
+        self,
+        request: _score_service_pb2.GetPolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_score_service_pb2.GetPolicyResponse, _abc.Awaitable[_score_service_pb2.GetPolicyResponse]]:
+        """Reads a scoring policy that cycles can ask for by its name."""
+
+    @_abc_1.abstractmethod
+    def ListPolicies(
+        self,
+        request: _score_service_pb2.ListPoliciesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_score_service_pb2.ListPoliciesResponse, _abc.Awaitable[_score_service_pb2.ListPoliciesResponse]]:
+        """Lists the scoring policies that cycles can ask for by name: the default, and those that
+        reproduce the published figures of other systems. By name; the same for every ledger.
+        """
+
+    @_abc_1.abstractmethod
+    def SimulatePolicy(
+        self,
+        request: _score_service_pb2.SimulatePolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_score_service_pb2.SimulatePolicyResponse, _abc.Awaitable[_score_service_pb2.SimulatePolicyResponse]]:
+        """Scores a cycle, or a team with its sub-teams, under another policy and answers both figures of
+        every line with their difference. Reads only: the cycle keeps its policy. A policy whose knobs
+        contradict each other is INVALID_ARGUMENT and names the knob. Costs as two scorecards.
+        """
 
 def add_ScoreServiceServicer_to_server(servicer: ScoreServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

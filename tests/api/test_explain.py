@@ -18,9 +18,22 @@ from okr.v1 import score_service_pb2 as scores
 from okr.v1.explanation_pb2 import ScoreExplanation, ScoreKind, ScoreStep
 from okr.v1.values_pb2 import AsOf, ScoringPolicy
 from tests.api.story import CUSTOMERS, NEWSLETTER, REVENUE, Told, at, told
-from tests.support.ask import AWARENESS, FOLLOWERS, Q3, day
+from tests.support.ask import (
+    AWARENESS,
+    FOLLOWERS,
+    Q3,
+    WHY,
+    check_in,
+    commit,
+    cycle,
+    day,
+    new,
+    objective,
+    revise,
+    team,
+)
 from tests.support.evaluator import evaluated
-from tests.support.random_quarter import DAYS, FIRST, Quarter, any_policy, teams
+from tests.support.random_quarter import DAYS, FIRST, KEY_RESULTS, Quarter, any_policy, teams
 from tests.support.serving import LoopThread
 from tests.support.whole import Caller, whole_service
 
@@ -57,11 +70,11 @@ def explained(
 def lines(card: Any) -> Iterator[tuple[str, str, Any]]:
     """Every line of a scorecard that has scores: its name, its cycle if it is a team's, itself."""
     yield card.cycle.name, "", card
-    for team in card.teams:
-        yield team.team.name, card.cycle.name, team
-    for objective in card.objectives:
-        yield objective.objective.name, "", objective
-        for key_result in objective.key_results:
+    for line in card.teams:
+        yield line.team.name, card.cycle.name, line
+    for block in card.objectives:
+        yield block.objective.name, "", block
+        for key_result in block.key_results:
             yield key_result.key_result.name, "", key_result
 
 
@@ -224,6 +237,27 @@ def test_what_has_no_score_says_why(story: Told) -> None:
     unmeasured = explained(story.me, NEWSLETTER)
     assert not unmeasured.HasField("score")
     assert "no check-in yet" in [step.label for step in unmeasured.steps]
+
+
+def test_all_periods_are_judged_though_the_definition_keeps_no_bound_any_more(me: Caller) -> None:
+    kept = f"{AWARENESS}/keyResults/kept"
+    me.all_of(
+        *(team(), cycle(first="2024-07-01", last="2024-09-30", policy={"name": "servicenow"})),
+        objective("awareness", new("kept", **KEY_RESULTS["most"])),
+        *(commit(), check_in(kept, "3", on="2024-07-02"), check_in(kept, "3", on="2024-07-09")),
+        revise(
+            kept,
+            mask=("direction", "upper_bound", "baseline", "target"),
+            direction="DIRECTION_INCREASE",
+            baseline="0",
+            target="12",
+            on="2024-07-15",
+            because=WHY,
+        ),
+    )
+    as_of = AsOf(effective_at=day("2024-07-15"))
+    scores_ = [explained(me, kept, kind, as_of).score for kind in (CURRENT, ORIGINAL, AS_JUDGED)]
+    assert scores_ == ["0.25", "1", "1"]
 
 
 def test_without_a_kind_the_current_score_is_explained(story: Told) -> None:

@@ -20,7 +20,7 @@ from okr.v1 import score_service_pb2 as scores
 from okr.v1.operations_service_pb2 import GetStatusRequest
 from okr.v1.plan_comparison_pb2 import PlanInstant
 from okr.v1.replay_service_pb2 import WatchEventsRequest
-from okr.v1.values_pb2 import AsOf
+from okr.v1.values_pb2 import AsOf, ScoringPolicy
 from tests.api.case import BINARY, CUSTOMERS, NEWSLETTER, PACE, PLANNED, REVENUE, STEPS, TRAFFIC
 from tests.support.ask import (
     AWARENESS,
@@ -94,6 +94,7 @@ SOUND: Final = (
     scores.ExplainScoreRequest(name="teams/sales", cycle=Q3, as_of=AS_OF),
     audit.ListKeyResultRevisionsRequest(parent=NEWSLETTER, after_plan_commitment=True),
     audit.ListAdjustmentsRequest(cycle=Q3, as_of=AS_OF),
+    scores.SimulatePolicyRequest(cycle=Q3, policy=ScoringPolicy(name="ipfs"), as_of=AS_OF),
     audit.ComparePlansRequest(cycle=Q3, team="teams/sales", after=PlanInstant(as_of=AS_OF)),
     audit.ListEventsRequest(stream=AWARENESS, newest_first=True, after_position=3, page_size=2),
     WatchEventsRequest(after_position=3, team="teams/sales", cycle=Q3, checkpoint_seconds=1),

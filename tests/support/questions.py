@@ -13,7 +13,7 @@ from okr.v1 import replay_service_pb2 as replay
 from okr.v1 import score_service_pb2 as scores
 from okr.v1.explanation_pb2 import ScoreKind
 from okr.v1.plan_comparison_pb2 import OriginalPlan, PlanInstant
-from okr.v1.values_pb2 import AsOf
+from okr.v1.values_pb2 import AsOf, ScoringPolicy
 from tests.support.whole import Caller
 
 _ORIGINAL = PlanInstant(original=OriginalPlan())
@@ -24,6 +24,7 @@ def questions(me: Caller, positions: Sequence[int], days: int) -> list[Message]:
     asked: list[Message] = []
     # Waits for the read models, so that the lists below are complete.
     me.ask(audit.ListEventsRequest(as_of=AsOf(position=positions[-1]), page_size=1))
+    asked += [scores.ListPoliciesRequest(), scores.GetPolicyRequest(name="policies/standard")]
     cycles = me.ask(scores.ListCyclesRequest()).cycles
     for position in positions:
         as_of = AsOf(position=position)
@@ -47,6 +48,8 @@ def _about(me: Caller, cycle: str, as_of: AsOf) -> Iterator[Message]:
     instant = PlanInstant(as_of=as_of)
     yield audit.ComparePlansRequest(cycle=cycle, after=instant)
     yield audit.ComparePlansRequest(cycle=cycle, before=instant, after=_ORIGINAL)
+    other = ScoringPolicy(name="servicenow")
+    yield scores.SimulatePolicyRequest(cycle=cycle, policy=other, as_of=as_of)
     yield scores.GetScorecardRequest(cycle=cycle, as_of=as_of)
     yield scores.ListObjectivesRequest(cycle=cycle, as_of=as_of)
     yield scores.ListAlignmentsRequest(cycle=cycle, as_of=as_of)

@@ -24,7 +24,7 @@ PUBLISHED: Final = (
     Published(
         "rework-3-of-6",
         "key_result",
-        "standard",
+        "rework",
         "rework.withgoogle.com grade-OKRs",
         {"direction": "INCREASE", "baseline": "0", "target": "6", "value": "3"},
         {"score": "0.5"},
@@ -32,7 +32,7 @@ PUBLISHED: Final = (
     Published(
         "rework-binary-launched",
         "key_result",
-        "standard",
+        "rework",
         "rework.withgoogle.com grade-OKRs",
         {"metric": "BINARY", "value": "1"},
         {"score": "1"},
@@ -40,7 +40,7 @@ PUBLISHED: Final = (
     Published(
         "rework-binary-not",
         "key_result",
-        "standard",
+        "rework",
         "rework.withgoogle.com grade-OKRs",
         {"metric": "BINARY", "value": "0"},
         {"score": "0"},
@@ -72,7 +72,7 @@ PUBLISHED: Final = (
     Published(
         "whatmatters-1-of-10",
         "key_result",
-        "standard",
+        "whatmatters",
         "whatmatters.com how-to-grade-okrs",
         {"direction": "INCREASE", "baseline": "0", "target": "10", "value": "1"},
         {"attainment": "0.1"},
@@ -352,7 +352,7 @@ PUBLISHED: Final = (
     Published(
         "upraise-prototypes",
         "key_result",
-        "standard",
+        "upraise",
         "upraise.io grade-okrs",
         {"baseline": "0", "target": "10", "value": "7"},
         {"score": "0.7"},
@@ -360,7 +360,7 @@ PUBLISHED: Final = (
     Published(
         "leantime-3247-regression",
         "key_result",
-        "standard",
+        "leantime",
         "Leantime/leantime#3247",
         {"direction": "DECREASE", "baseline": "200", "target": "0", "value": "100"},
         {"score": "0.5"},
@@ -368,7 +368,7 @@ PUBLISHED: Final = (
     Published(
         "puzzle-zones-derived",
         "key_result",
-        "standard",
+        "puzzle",
         "puzzle/okr V3_6_4",
         {"metric": "ZONES", "baseline": "0", "stretch": "100"},
         {"commit": "30", "target": "70"},
@@ -384,7 +384,7 @@ PUBLISHED: Final = (
     Published(
         "lattice-dollars-mean",
         "objective",
-        "standard",
+        "lattice",
         "help.lattice.com 1915331",
         {
             "key_results": [
@@ -414,7 +414,7 @@ PUBLISHED: Final = (
     Published(
         "hirebook-equal",
         "objective",
-        "standard",
+        "hirebook",
         "support.hirebook.com 4704827",
         {"key_results": [{"score": "0.5"}, {"score": "1"}]},
         {"score": "0.75"},
@@ -422,7 +422,7 @@ PUBLISHED: Final = (
     Published(
         "hirebook-4-to-1",
         "objective",
-        "standard",
+        "hirebook",
         "support.hirebook.com 4704827",
         {"key_results": [{"score": "0.5", "weight": "4"}, {"score": "1", "weight": "1"}]},
         {"score": "0.6"},
@@ -430,7 +430,7 @@ PUBLISHED: Final = (
     Published(
         "synergita-weights",
         "objective",
-        "standard",
+        "synergita",
         "support.synergita.com 4000185474",
         {
             "key_results": [
@@ -461,7 +461,7 @@ PUBLISHED: Final = (
     Published(
         "leapsome-two-children",
         "objective",
-        "standard",
+        "leapsome",
         "leapsome.zendesk.com 115003565713",
         {"children": [{"score": "0.5"}, {"score": "0"}]},
         {"score": "0.25"},
@@ -478,7 +478,7 @@ PUBLISHED: Final = (
     Published(
         "shamanr-no-key-results",
         "objective",
-        "standard",
+        "shamanr",
         "ShamanR/okrs docs/key-results.md",
         {"key_results": []},
         {"score": "0"},
@@ -486,7 +486,7 @@ PUBLISHED: Final = (
     Published(
         "shamanr-zero-weights",
         "objective",
-        "standard",
+        "shamanr",
         "ShamanR/okrs docs/key-results.md",
         {"key_results": [{"score": "1", "weight": "0"}]},
         {"score": "0"},
@@ -602,7 +602,7 @@ PUBLISHED: Final = (
     Published(
         "committed-0.8-fails",
         "band",
-        "standard",
+        "whatmatters",
         "whatmatters.com how-to-grade-committed-okrs",
         {"commitment": "COMMITTED", "score": "0.8"},
         {"met": False},
@@ -610,7 +610,7 @@ PUBLISHED: Final = (
     Published(
         "aspirational-0.8-green",
         "band",
-        "standard",
+        "whatmatters",
         "whatmatters.com how-to-grade-committed-okrs",
         {"commitment": "ASPIRATIONAL", "score": "0.8"},
         {"met": True, "band": "GREEN"},

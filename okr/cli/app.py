@@ -25,6 +25,7 @@ from okr.cli import (
     session,
     teams,
     watching,
+    why,
 )
 from okr.cli.typers import group
 
@@ -78,6 +79,7 @@ app.command("scorecard", rich_help_panel=READ)(scores.scorecard)
 app.command("deviations", rich_help_panel=READ)(attention.deviations)
 app.command("due", rich_help_panel=READ)(attention.due)
 app.command("retro", rich_help_panel=READ)(retro.retro)
+app.command("why", rich_help_panel=READ)(why.why)
 app.command("alignments", rich_help_panel=READ)(scores.alignments)
 app.command("revisions", rich_help_panel=READ)(history.revisions)
 app.command("adjustments", rich_help_panel=READ)(history.adjustments)

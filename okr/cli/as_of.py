@@ -20,7 +20,7 @@ def instants(as_of: str, known_at: str, effective_at: str) -> AsOf | None:
         typer.BadParameter: a value that is none of these, or one axis given twice.
     """
     if as_of:
-        if _is_day(as_of):
+        if is_day(as_of):
             effective_at = _either(as_of, effective_at, "--effective-at")
         else:
             known_at = _either(as_of, known_at, "--known-at")
@@ -41,7 +41,8 @@ def _either(as_of: str, other: str, option: str) -> str:
     return as_of
 
 
-def _is_day(text: str) -> bool:
+def is_day(text: str) -> bool:
+    """Whether an instant is written as a day: neither as a time nor as a position."""
     return "T" not in text and not text.startswith("@")
 
 

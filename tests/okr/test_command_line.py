@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,8 @@ def same_as_golden(name: str, output: str) -> None:
         ("alignments", ("alignments", "2026-q3")),
         ("deviations", ("deviations", "2026-q3", "--as-of", "2026-08-12")),
         ("retro", ("retro", "2026-q3")),
+        ("why", ("why", "2026-q3", "--team", "marketing", "--from", "2026-08-01", "--limit", "12")),
+        ("why-known-since", ("why", "leads", "--from", "@97", "--to", "2026-10-05")),
         ("due", ("due", "2026-q3", "--team", "sales", "--within", "7", "--as-of", "2026-08-12")),
         ("check-ins", ("check-in", "list", "brand/followers")),
         ("objective", ("objective", "show", "brand")),
@@ -100,6 +103,7 @@ def test_what_is_shown(okr: Okr, name: str, arguments: tuple[str, ...]) -> None:
         ("deviations", "2026-q3", "--kind", "stale", "--kind", "at-risk"),
         ("due", "2026-q3", "--owner", "people/p-19c2"),
         ("retro", "2026-q3", "--team", "marketing"),
+        ("why", "brand"),
         ("events", "--limit", "5"),
         ("cycle", "show", "2026-q3"),
         ("cycle", "list"),
@@ -143,6 +147,17 @@ def test_the_published_roll_ups_are_reproduced(okr: Okr) -> None:
 
     assert score("--as-of", "2019-05-15").startswith("0.344")
     assert score().startswith("0.357")
+
+
+def test_why_begins_on_a_day_and_with_what_was_known(okr: Okr) -> None:
+    begun = ("--from", "2026-08-01", "--from", "@97", "--json")
+    answer = json.loads(okr("why", "cycles/2026-q3", *begun).stdout)["attribution"]
+
+    assert answer["sincePosition"] == "97"
+    assert answer["sinceEffectiveAt"] == {"year": 2026, "month": 8, "day": 1}
+    moved = sum(Decimal(part["difference"]) for part in answer["parts"])
+    assert moved == Decimal(answer["difference"])
+    assert any("köztéri felületek" in each["reason"] for each in answer["movements"])
 
 
 def test_events_are_watched_line_by_line(okr: Okr) -> None:
@@ -429,6 +444,8 @@ def test_an_adjustment_from_a_file(okr: Okr, tmp_path: Path) -> None:
         (("cycle", "show", "none"), "→ Look for the right name"),
         (("scorecard", "2026-q3", "--as-of", "@99999"), "POSITION_AHEAD"),
         (("watch", "--from", "@99999"), "POSITION_AHEAD"),
+        (("why", "brand", "--from", "@99", "--to", "@98"), "Begin earlier or end later"),
+        (("why", "nothing"), "cycles/nothing does not exist"),
         (("watch", "--from", "AAAA"), "TOKEN_FOREIGN"),
         (("watch", "--cycle", "none"), "RESOURCE_NOT_FOUND"),
         (("team", "create", "--id", "sales", "Sales"), "ids are never used again"),
@@ -465,6 +482,10 @@ def test_what_is_refused_says_why_and_what_next(
         (("import", "nowhere.csv"), "does not exist"),
         (("deviations", "--kind", "late"), "NOT_STARTED"),
         (("due", "Q3"), "lower-case letters"),
+        (("why", "brand/x/1"), "expected OBJECTIVE"),
+        (("why", "brand", "--from", "soon"), "no day such as"),
+        (("why", "brand", "--from", "@1", "--from", "@2"), "one time or position"),
+        (("why", "brand/followers", "--team", "sales"), "okr why CYCLE --team TEAM"),
     ],
 )
 def test_wrong_usage_is_told_before_anything_is_sent(

@@ -48,6 +48,8 @@ NEXT: Final = {
     "TOKEN_LOST": "The ledger was restored from a backup: read again.",
     "POSITION_AHEAD": "okr status tells the last position.",
     "INSTANT_OUT_OF_RANGE": "okr events tells the times of the first and the last event.",
+    "INSTANTS_REVERSED": "Begin earlier or end later: --from must not lie after --to, neither its "
+    "day nor what was known.",
     "PROJECTION_STOPPED": "Tell the operator: okr status shows where it stopped.",
     "DEADLINE_PASSED": "Nothing was written: send it again, or wait longer with --timeout.",
     "ANSWER_TOO_LARGE": "Ask for a smaller part: --team TEAM, or --limit.",

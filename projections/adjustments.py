@@ -24,7 +24,6 @@ from sqlalchemy import (
 from ledger.event import fact_of
 from okr.v1 import events_pb2 as facts
 from projections.event import metadata_of
-from projections.plan import adjustments_of, members_of
 from projections.read_model import ReadModel
 from projections.tables import TABLES, WHOLE, pages, position_key, wanted
 
@@ -128,24 +127,6 @@ def of_many(
             made = AdjustmentRow._make(row)
             found[made.adjustment].append(made)
     return found
-
-
-def of_cycle(
-    connection: Connection,
-    cycle: str,
-    known: int,
-    *,
-    after_position: int = 0,
-    limit: int | None = None,
-) -> dict[str, list[AdjustmentRow]]:
-    """The events of a cycle's adjustments, the adjustments in the order of their first events.
-
-    At most `limit` adjustments, of those whose first event lies after a position.
-    """
-    page = members_of(
-        connection, adjustments_of(cycle), known, after_position=after_position, limit=limit
-    )
-    return of_many(connection, [entry.member for entry in page], known)
 
 
 @cache

@@ -18,12 +18,18 @@ from ledger.values import timestamp
 from okr.v1 import event_record_pb2 as event_record
 from okr.v1 import events_pb2 as facts
 from okr.v1 import resources_pb2 as resources
+from okr.v1.audit_service_pb2 import ListAdjustmentsRequest
 from okr.v1.event_record_pb2 import EventMetadata
-from projections import adjustments, alignments, answers, revisions
+from okr.v1.resources_pb2 import AdjustmentState
+from projections import adjustments, alignments, answers, plan, revisions
+from projections.adjustment_facets import ADJUSTMENT_FIELDS, AdjustmentFacets
 from projections.adjustments import AdjustmentRow
 from projections.as_of import Known
 from projections.catalogue import cycle_at
-from projections.paging import Cursor, Listed, Slice, cut
+from projections.filter_fields import predicate
+from projections.order_by import Order, ordered
+from projections.owners import Owners
+from projections.paging import Cursor, Listed, Slice, sifted
 from projections.scorecard import Tree, tree
 
 TYPE_URL = "type.googleapis.com/"
@@ -40,38 +46,48 @@ def adjustment(connection: Connection, name: str, known: Known) -> resources.Adj
     steps = _holding(adjustments.of(connection, name, known.position), known)
     if not steps:
         raise NotFound(name)
-    return _shown(connection, steps)
+    shown = _shown(connection, steps)
+    _add_effects(connection, shown)
+    return shown
 
 
 def list_adjustments(
-    connection: Connection, cycle_name: str, known: Known, part: Slice
+    connection: Connection, asked: ListAdjustmentsRequest, known: Known, part: Slice
 ) -> Listed[resources.Adjustment]:
-    """The adjustments and proposals of a cycle in order, those that hold by the day asked for.
+    """The adjustments and proposals of a cycle, those that hold by the day asked for.
 
-    Costs by the number shown times that of the cycle's key results: for each, the cycle is scored
-    just before and just after.
+    Costs by the number shown times that of the cycle's key results, for each of which the cycle is
+    scored just before and just after, and by the number of the cycle's adjustments.
 
     Raises:
         NotFound: the cycle is not known.
+        FieldInvalid: the filter or order is none.
     """
-    cycle_at(connection, cycle_name, known)
+    _, passes = predicate(asked.filter, ADJUSTMENT_FIELDS)
+    order = ordered(asked.order_by, ("position",), Order("position"))
+    cycle_at(connection, asked.cycle, known)
+    owners = Owners(connection, known.position)
+    entries = plan.members_of(connection, plan.adjustments_of(asked.cycle), known.position)
+    first = {entry.member: entry.position for entry in reversed(entries)}
+    names = sorted(first, key=lambda name: first[name], reverse=order.descending)
+    if part.after:
+        last = int(part.after[0])
+        names = [n for n in names if (first[n] < last if order.descending else first[n] > last)]
 
-    def after(cursor: Cursor) -> Iterator[tuple[Sequence[AdjustmentRow], Cursor]]:
-        position = int(cursor[0]) if cursor else 0
-        while page := adjustments.of_cycle(
-            connection,
-            cycle_name,
-            known.position,
-            after_position=position,
-            limit=ADJUSTMENTS_AT_A_TIME,
-        ):
-            for rows in page.values():
-                position = rows[0].position
-                if steps := _holding(rows, known):
-                    yield steps, (position,)
+    def candidates() -> Iterator[tuple[resources.Adjustment | None, Cursor]]:
+        for start in range(0, len(names), ADJUSTMENTS_AT_A_TIME):
+            page = names[start : start + ADJUSTMENTS_AT_A_TIME]
+            found = adjustments.of_many(connection, page, known.position)
+            for name in page:
+                steps = _holding(found[name], known)
+                shown = _shown(connection, steps) if steps else None
+                wanted = shown is not None and passes(AdjustmentFacets(shown, first[name], owners))
+                yield shown if wanted else None, (first[name],)
 
-    wanted = cut(after(part.after), part.limit)
-    return Listed([_shown(connection, steps) for steps in wanted.items], wanted.next)
+    listed = sifted(candidates(), part.limit)
+    for shown in listed.items:
+        _add_effects(connection, shown)
+    return listed
 
 
 def _holding(rows: Sequence[AdjustmentRow], known: Known) -> Sequence[AdjustmentRow]:
@@ -80,12 +96,16 @@ def _holding(rows: Sequence[AdjustmentRow], known: Known) -> Sequence[Adjustment
 
 
 def _shown(connection: Connection, rows: Sequence[AdjustmentRow]) -> resources.Adjustment:
+    """The adjustment without its effects."""
     steps = [Step(row.position, row.recorded_us, row.circumstances, row.fact) for row in rows]
-    made = [step for step in steps if isinstance(step.fact, facts.StrategyAdjusted)]
-    shown = adjustment_resource(steps, _made(connection, rows[0].adjustment) if made else [])
-    for step in made:
-        shown.effects.extend(_effects(connection, shown, step.recorded_us))
-    return shown
+    made = any(isinstance(step.fact, facts.StrategyAdjusted) for step in steps)
+    return adjustment_resource(steps, _made(connection, rows[0].adjustment) if made else [])
+
+
+def _add_effects(connection: Connection, shown: resources.Adjustment) -> None:
+    if shown.state == AdjustmentState.ADJUSTMENT_STATE_APPLIED:
+        recorded_us = shown.recorded_time.ToMicroseconds()
+        shown.effects.extend(_effects(connection, shown, recorded_us))
 
 
 def _made(connection: Connection, name: str) -> list[resources.AdjustmentChange]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ledger.cycles import Cycle, cycle_of
 from ledger.objectives import objective_of
 from ledger.refusals import NotFound
-from projections import revisions
+from projections import adjustments, revisions
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -42,7 +42,26 @@ class Owners:
         if not rows:
             raise NotFound(objective)
         # An objective's first event is its creation.
-        name: str = rows[0].revision.fact.cycle  # type: ignore[attr-defined]
+        return self.cycle_named(rows[0].revision.fact.cycle)  # type: ignore[attr-defined]
+
+    def cycle_of_adjustment(self, name: str) -> Cycle:
+        """The cycle of an adjustment.
+
+        Raises:
+            NotFound: it is not known.
+        """
+        rows = adjustments.of(self._connection, name, self._known)
+        if not rows:
+            raise NotFound(name)
+        # An adjustment's first event proposes or makes it.
+        return self.cycle_named(rows[0].fact.cycle)  # type: ignore[attr-defined]
+
+    def cycle_named(self, name: str) -> Cycle:
+        """A cycle, as it is known now.
+
+        Raises:
+            NotFound: it is not known.
+        """
         if name not in self._cycles:
             known = revisions.of(self._connection, name, self._known)
             found = cycle_of(name, [row.revision for row in known])

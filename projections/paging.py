@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, Generic, TypeVar
@@ -59,6 +59,15 @@ def sifted(
             found.append(item)
         last = cursor
     return Listed(found, None)
+
+
+def whole(page: Callable[[Slice], Listed[Item]]) -> Iterator[Item]:
+    """All items of a list, page after page."""
+    after: Cursor | None = ()
+    while after is not None:
+        listed = page(Slice(after, LARGEST_SIZE))
+        yield from listed.items
+        after = listed.next
 
 
 def cut(items: Iterable[tuple[Item, Cursor]], limit: int) -> Listed[Item]:

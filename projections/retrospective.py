@@ -21,6 +21,7 @@ from ledger.values import date_message
 from okr.v1 import events_pb2 as facts
 from okr.v1 import retrospective_pb2 as looked_back
 from okr.v1.audit_service_pb2 import (
+    ListAdjustmentsRequest,
     ListKeyResultRevisionsRequest,
     ListObjectiveRevisionsRequest,
 )
@@ -32,7 +33,7 @@ from projections.audit import list_adjustments, scores_of
 from projections.catalogue import cycle_at
 from projections.cycle_end import list_lessons, review
 from projections.outcomes import Outcome, mid_day, outcomes
-from projections.paging import Slice
+from projections.paging import whole
 from projections.revision_history import (
     Asked,
     Resource,
@@ -46,8 +47,6 @@ from projections.scorecard import Tree, tree
 _GRADES: Final = frozenset(
     kind.DESCRIPTOR.full_name for kind in (facts.ObjectiveGraded, facts.ObjectiveRegraded)
 )
-EVERYTHING: Final = Slice((), 1 << 31)
-"""A page that no list fills."""
 
 
 def retrospective(
@@ -155,7 +154,8 @@ def _adjustments(
     """The adjustments that changed something of the tree, with where the scores of it ended."""
     ends = dict(scores_of(of))
     inside = {*_inside(of), *ends}
-    for made in list_adjustments(connection, of.cycle.name, known, EVERYTHING).items:
+    asked = ListAdjustmentsRequest(cycle=of.cycle.name, filter="state = APPLIED")
+    for made in whole(lambda part: list_adjustments(connection, asked, known, part)):
         if of.team and not any(stream_of(change.subject) in inside for change in made.changes):
             continue
         yield looked_back.AdjustmentOutcome(
@@ -183,14 +183,8 @@ def _alone(
     connection: Connection, asked: Asked, known: Known, show: Show[Resource]
 ) -> list[Resource]:
     """The changes of the committed plan that were no part of an adjustment, in order."""
-    found: list[Resource] = []
-    part: Slice | None = EVERYTHING
-    while part is not None:
-        listed = list_revisions(connection, asked, known, part, show)
-        found += [
-            made for made in listed.items if not made.adjustment and made.event_type not in _GRADES
-        ]
-        part = Slice(listed.next, part.limit) if listed.next is not None else None
+    listed = whole(lambda part: list_revisions(connection, asked, known, part, show))
+    found = [made for made in listed if not made.adjustment and made.event_type not in _GRADES]
     return found[::-1]
 
 
@@ -259,7 +253,7 @@ def _forecasts(given: Iterable[Outcome]) -> looked_back.ForecastAccuracy:
 def _lessons(connection: Connection, of: Tree, known: Known) -> Iterator[Lesson]:
     """The lessons about the tree, of a team also those of its own reviews."""
     inside = _inside(of)
-    for each in list_lessons(connection, of.cycle.name, "", known, EVERYTHING).items:
+    for each in whole(lambda part: list_lessons(connection, of.cycle.name, "", known, part)):
         if not of.team or each.subject in inside or _team_of(connection, each, known) in of.groups:
             yield each
 

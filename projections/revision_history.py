@@ -26,10 +26,13 @@ from projections import answers, plan, revisions
 from projections.as_of import Known
 from projections.board import LAST_DAY, board, key_result_board
 from projections.catalogue import cycle_at
+from projections.event_facets import REVISION_FIELDS, Facets, is_after_plan
+from projections.filter_fields import predicate
 from projections.known_check_ins import counts
+from projections.order_by import Order, ordered
 from projections.owners import Owners
 from projections.paging import Cursor, Listed, Slice, sifted
-from projections.revision_lists import Level, Order, Scope, rows_of
+from projections.revision_lists import BY_DAY, BY_POSITION, Level, Scope, rows_of
 from projections.revisions import RevisionRow
 from projections.scorecard import below, teams_on
 
@@ -87,11 +90,6 @@ class Numbered:
 Show = Callable[[Connection, Numbered], Resource]
 
 
-def is_after_plan(cycle: Cycle, position: int) -> bool:
-    """Whether a position lies after the plan commitment of a cycle."""
-    return 0 < cycle.plan_position < position
-
-
 def get(connection: Connection, name: str, known: Known, show: Show[Resource]) -> Resource:
     """One revision.
 
@@ -146,7 +144,8 @@ def list_revisions(
 
     Raises:
         NotFound: what they are to be of is not known.
-        FieldInvalid: it is any objective, and neither a cycle nor a team is given.
+        FieldInvalid: it is any objective, and neither a cycle nor a team is given; or the filter or
+            order is none.
     """
     owners = Owners(connection, known.position)
     found = sifted(_candidates(connection, asked, known, part.after, owners), part.limit)
@@ -162,18 +161,22 @@ def _candidates(
     connection: Connection, asked: Asked, known: Known, after: Cursor, owners: Owners
 ) -> Iterator[tuple[RevisionRow | None, Cursor]]:
     """The revisions in the list's scope, those that are not asked for as None."""
+    _, passes = predicate(asked.filter, REVISION_FIELDS)
+    order = ordered(asked.order_by, (BY_POSITION, BY_DAY), Order(BY_POSITION, descending=True))
     teams = _teams(connection, asked.team, known)
     scope = _scope(connection, asked, known, teams)
-    for row, cursor in rows_of(connection, scope, known.position, Order(), after):
-        objective = stream_of(row.subject)
-        cycle = owners.cycle(objective)
-        wanted = (
-            (known.day is None or row.effective <= known.day)
-            and (not asked.after_plan_commitment or is_after_plan(cycle, row.position))
-            and asked.cycle in ("", cycle.name)
-            and (not teams or not teams.isdisjoint(owners.teams(objective, row.position)))
-        )
-        yield row if wanted else None, cursor
+    for rows in rows_of(connection, scope, known.position, order, after):
+        owners.load(stream_of(row.subject) for row, _ in rows)
+        for row, cursor in rows:
+            facets = Facets(row, owners)
+            wanted = (
+                (known.day is None or row.effective <= known.day)
+                and (facets.after_plan or not asked.after_plan_commitment)
+                and (facets.cycle is not None and asked.cycle in ("", facets.cycle.name))
+                and not (teams and teams.isdisjoint(facets.teams))
+                and passes(facets)
+            )
+            yield row if wanted else None, cursor
 
 
 def _teams(connection: Connection, team: str, known: Known) -> frozenset[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import Select, bindparam, select, tuple_
 
+from projections.order_by import Order
 from projections.plan import members
 from projections.revisions import RevisionRow, revisions
 from projections.tables import pages, wanted
@@ -42,20 +43,18 @@ class Scope(NamedTuple):
     names: Sequence[str]
 
 
-class Order(NamedTuple):
-    """By effective day and then position, or by position alone; upwards or downwards."""
-
-    by_day: bool = False
-    descending: bool = True
+BY_POSITION: Final = "position"
+BY_DAY: Final = "effective_date"
+"""By the day from which a revision holds, then by position."""
 
 
 def rows_of(
     connection: Connection, scope: Scope, known: int, order: Order, after: Cursor
-) -> Iterator[tuple[RevisionRow, Cursor]]:
+) -> Iterator[list[tuple[RevisionRow, Cursor]]]:
     """The revisions of a scope known at a position, from a cursor on, each with its own cursor.
 
-    The keys of all of them are put in order; the revisions themselves are read as far as they are
-    asked for.
+    The keys of all of them are put in order; the revisions themselves are read some at a time, as
+    far as they are asked for.
     """
     chunks = [
         _keys(connection, scope.level, order, width, {**names, "known": known, **_bounds(after)})
@@ -65,8 +64,7 @@ def rows_of(
     merged = (key for key, _ in groupby(merge(*chunks, reverse=order.descending)))
     while keys := [key for key, _ in zip(merged, range(AT_A_TIME), strict=False)]:
         found = {row.position: row for row in _at(connection, [key[-1] for key in keys])}
-        for key in keys:
-            yield found[int(key[-1])], key
+        yield [(found[int(key[-1])], key) for key in keys]
 
 
 def _bounds(after: Cursor) -> dict[str, int]:
@@ -90,8 +88,8 @@ def _at(connection: Connection, positions: Sequence[int | str]) -> Iterator[Revi
 
 @cache
 def _ordered(level: Level, order: Order, width: int, *, first: bool) -> Select[*tuple[Any, ...]]:
-    columns = [revisions.c.effective_day, revisions.c.position] if order.by_day else []
-    columns = columns or [revisions.c.position]
+    by_day = order.name == BY_DAY
+    columns = [*([revisions.c.effective_day] if by_day else []), revisions.c.position]
     statement = select(*columns).where(
         revisions.c.subject.in_(_subjects(level, width)),
         revisions.c.position <= bindparam("known"),

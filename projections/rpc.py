@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from grpc.aio import ServicerContext
+from sqlalchemy import Connection
 
 from ledger.event import Record
 from ledger.refusals import NotFound
@@ -21,17 +21,15 @@ from projections import (
     cycle_end,
     deviations,
     dues,
+    event_list,
     plan_comparison,
     policies,
 )
 from projections import revision_history as history
 from projections.as_of import Known, earlier
 from projections.explain import explain
-from projections.paging import Listed, Slice, cut
+from projections.paging import Listed, Slice
 from projections.reading import Reader
-
-PAGE_BYTES: Final = 3 * 1024 * 1024
-"""Stored bytes after which a page of events ends, to stay below the 4 MiB of a message."""
 
 
 class ScoreRpc(ScoreServiceServicer):
@@ -305,7 +303,7 @@ class AuditRpc(AuditServiceServicer):
         self, request: audit_api.ListAdjustmentsRequest, context: ServicerContext[Any, Any]
     ) -> audit_api.ListAdjustmentsResponse:
         adjustments, at = await self._reader.page(
-            request, lambda c, k, part: audit.list_adjustments(c, request.cycle, k, part)
+            request, lambda c, k, part: audit.list_adjustments(c, request, k, part)
         )
         return audit_api.ListAdjustmentsResponse(adjustments=adjustments.items, **at)
 
@@ -320,7 +318,7 @@ class AuditRpc(AuditServiceServicer):
         self, request: audit_api.ListEventsRequest, context: ServicerContext[Any, Any]
     ) -> audit_api.ListEventsResponse:
         events, at = await self._reader.page(
-            request, lambda c, k, part: self._events(request, k, part)
+            request, lambda c, k, part: self._events(c, request, k, part)
         )
         return audit_api.ListEventsResponse(events=events.items, **at)
 
@@ -367,37 +365,16 @@ class AuditRpc(AuditServiceServicer):
         return self._shown(records[0])
 
     def _events(
-        self, request: audit_api.ListEventsRequest, known: Known, part: Slice
+        self,
+        connection: Connection,
+        request: audit_api.ListEventsRequest,
+        known: Known,
+        part: Slice,
     ) -> Listed[Event]:
-        """A page of the log itself; it ends early rather than be too large for a message."""
-        newest_first = request.newest_first
-        first = 0 if newest_first else request.after_position
-        records = self._reader.log.list_events(
-            stream=request.stream or None,
-            event_types=request.event_types,
-            after=int(part.after[0]) if part.after else first,
-            limit=part.limit + 1,
-            newest_first=newest_first,
-            up_to_position=known.position,
-        )
-        wanted = [record for record in records if record.position > request.after_position]
-        listed = cut(((record, (record.position,)) for record in wanted), part.limit)
-        fitting = _fitting(listed.items)
-        more = listed.next
-        if len(fitting) < len(listed.items):
-            more = (fitting[-1].position,)
-        return Listed([self._shown(record) for record in fitting], more)
+        log = self._reader.log
+        listed = event_list.list_events(log, connection, request, known.position, part)
+        return Listed([self._shown(record) for record in listed.items], listed.next)
 
     def _shown(self, record: Record) -> Event:
         identity = self._reader.log.identity()
         return audit.event(record, identity.log_id, identity.epoch)
-
-
-def _fitting(records: Sequence[Record]) -> Sequence[Record]:
-    """As many as fit into a message, at least one; the bytes stand in it twice."""
-    size = 0
-    for i, record in enumerate(records):
-        size += 2 * (len(record.metadata) + len(record.payload))
-        if i and size > PAGE_BYTES:
-            return records[:i]
-    return records

@@ -37,6 +37,7 @@ def category(text: str) -> Category.ValueType:
 
 
 READ = "Which instants"
+WHICH = "Which of them, in which order"
 WRITE = "Circumstances"
 
 CycleName = Annotated[
@@ -82,6 +83,15 @@ SomeTeam = Annotated[
         help="Only this team with its sub-teams.",
     ),
 ]
+CycleOption = Annotated[
+    str,
+    typer.Option(
+        "--cycle",
+        metavar="CYCLE",
+        parser=parsed(or_none(names.cycle)),
+        help="Only of this cycle: 2026-q3.",
+    ),
+]
 SomeOwner = Annotated[
     str,
     typer.Option(metavar="OWNER", help="Only what this one answers for: people/p-7f3a."),
@@ -119,6 +129,27 @@ EffectiveAt = Annotated[
         rich_help_panel=READ,
         help="Leave out what holds from a later day.",
     ),
+]
+
+Filter = Annotated[
+    str,
+    typer.Option(
+        "--filter",
+        metavar="FILTER",
+        rich_help_panel=WHICH,
+        help="Only those that pass: 'actor = people/p-1 AND field : target AND category != OTHER'. "
+        "A wrong field is answered with those there are.",
+    ),
+]
+OrderBy = Annotated[
+    str,
+    typer.Option(
+        "--order-by", metavar="FIELD", rich_help_panel=WHICH, help="position, or 'position desc'."
+    ),
+]
+AfterPlan = Annotated[
+    bool,
+    typer.Option("--after-plan", rich_help_panel=WHICH, help="Only those after plan commitment."),
 ]
 
 On = Annotated[

@@ -5,6 +5,30 @@ Reads of history: who changed what, when, why, and what that did to the scores.
 
 `at_least_as_fresh` (20) and `as_of` (21) mean what they mean in the score service; lists of
 history take from `as_of` what was known and the last effective day to include.
+
+Filters are a subset of AIP-160 (https://google.aip.dev/160): comparisons `field operator value`,
+joined by AND, OR and NOT (or `-`) in capitals, and parentheses, at most 20 within each other. OR
+binds tighter than AND. For example:
+
+  actor = people/p-7f3a AND recorded_time >= "2026-08-01T00:00:00+02:00"
+  field : target AND after_plan_commitment = true AND NOT category = MEASUREMENT_ERROR
+
+Values are words, or stand in single or double quotes, in which a backslash lets the next
+character stand for itself. Each field below has one of these types:
+
+  name     =, != (in which "*" at an end stands for any text), and `:` for the name and whatever
+           lies below it: `subject : objectives/brand` finds its key results too.
+  names    the same of several names, one of which has to be as asked; none of them for !=.
+  text     =, != as of names, and `:` for a part of the text, in large or small letters.
+  enum     =, != with the value's name, with or without its prefix: LEARNING.
+  type     =, != with the full name of an event's message, with or without "okr.v1.".
+  boolean  =, != with true or false.
+  number, day (2026-08-10), time (RFC 3339 with its offset)   =, !=, <, <=, >, >=.
+
+`field : *` finds what has the field at all. What is absent differs from every value. Anything
+else is INVALID_ARGUMENT with a violation of `filter` that names the column, in code points from
+1, and what was expected there. A page may be short or empty while more follow: it ends once
+5 000 candidates were looked at.
 """
 
 from collections import abc as _abc
@@ -103,6 +127,8 @@ class ListKeyResultRevisionsRequest(_message.Message):
     AFTER_PLAN_COMMITMENT_FIELD_NUMBER: _builtins.int
     CYCLE_FIELD_NUMBER: _builtins.int
     TEAM_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
     AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
@@ -119,6 +145,18 @@ class ListKeyResultRevisionsRequest(_message.Message):
     team: _builtins.str
     """Only those of objectives that were this team's, or of a team below it, just before or after the
     revision: "teams/{team}". Teams stand below each other as they do on the day asked for.
+    """
+    filter: _builtins.str
+    """Only those that pass this filter; see the head of this file. Fields: `actor` (name),
+    `adjustment` (name), `after_plan_commitment` (boolean), `category` (enum), `effective_date`
+    (day), `event_type` (type), `field` (names: the fields of the definition that changed),
+    `on_behalf_of` (name), `position` (number), `reason` (text), `recorded_time` (time), `subject`
+    (names: the objective or key result), `team` (names: those of the objective just before and
+    after).
+    """
+    order_by: _builtins.str
+    """The order: "position" or "effective_date", with " desc" after it for the last first. Default:
+    "position desc".
     """
     at_least_as_fresh: _builtins.str
     """A token of a write or an earlier read: the answer is at least as fresh. Waits within the
@@ -141,6 +179,8 @@ class ListKeyResultRevisionsRequest(_message.Message):
         after_plan_commitment: _builtins.bool = ...,
         cycle: _builtins.str = ...,
         team: _builtins.str = ...,
+        filter: _builtins.str = ...,
+        order_by: _builtins.str = ...,
         at_least_as_fresh: _builtins.str = ...,
         as_of: _values_pb2.AsOf | None = ...,
         page_size: _builtins.int = ...,
@@ -148,7 +188,7 @@ class ListKeyResultRevisionsRequest(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_plan_commitment", b"after_plan_commitment", "as_of", b"as_of", "at_least_as_fresh", b"at_least_as_fresh", "cycle", b"cycle", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "team", b"team"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_plan_commitment", b"after_plan_commitment", "as_of", b"as_of", "at_least_as_fresh", b"at_least_as_fresh", "cycle", b"cycle", "filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "team", b"team"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -263,12 +303,26 @@ class ListAdjustmentsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CYCLE_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
     AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     cycle: _builtins.str
     """The cycle: "cycles/{cycle}"."""
+    filter: _builtins.str
+    """Only those that pass this filter; see the head of this file. Fields: `actor` (name: who
+    made it, or else proposed it), `category` (enum), `decider` (name: who approved or rejected it),
+    `effective_date` (day), `field` (names: the fields of definitions that it changes),
+    `on_behalf_of` (name), `position` (number: its first event's), `proposer` (name), `reason`
+    (text), `recorded_time` (time), `state` (enum), `subject` (names: what it changes), `team`
+    (names: those of the objectives that it changes), `title` (text).
+    """
+    order_by: _builtins.str
+    """The order: "position", that of the first event, with " desc" after it for the last first.
+    Default: "position".
+    """
     at_least_as_fresh: _builtins.str
     """A token of a write or an earlier read: the answer is at least as fresh. Waits within the
     call's deadline.
@@ -287,6 +341,8 @@ class ListAdjustmentsRequest(_message.Message):
         self,
         *,
         cycle: _builtins.str = ...,
+        filter: _builtins.str = ...,
+        order_by: _builtins.str = ...,
         at_least_as_fresh: _builtins.str = ...,
         as_of: _values_pb2.AsOf | None = ...,
         page_size: _builtins.int = ...,
@@ -294,7 +350,7 @@ class ListAdjustmentsRequest(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "at_least_as_fresh", b"at_least_as_fresh", "cycle", b"cycle", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "at_least_as_fresh", b"at_least_as_fresh", "cycle", b"cycle", "filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -406,6 +462,8 @@ class ListEventsRequest(_message.Message):
     EVENT_TYPES_FIELD_NUMBER: _builtins.int
     AFTER_POSITION_FIELD_NUMBER: _builtins.int
     NEWEST_FIRST_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
     AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
@@ -416,6 +474,17 @@ class ListEventsRequest(_message.Message):
     """Only events after this position. 0 for all."""
     newest_first: _builtins.bool
     """The latest first."""
+    filter: _builtins.str
+    """Only those that pass this filter; see the head of this file. Fields: those of
+    ListKeyResultRevisions, `cycle` (name: the cycle that it belongs to) and `stream` (name); the
+    `effective_date` is that of the metadata, which facts from the beginning do not have. What is
+    asked of `event_type`, `stream`, `position` and `recorded_time` by comparisons that are joined
+    by AND alone is found by index; for all else events are looked through.
+    """
+    order_by: _builtins.str
+    """The order: "position", or "position desc" for the latest first. Default: as `newest_first`
+    says.
+    """
     at_least_as_fresh: _builtins.str
     """A token of a write or an earlier read: the answer is at least as fresh. Waits within the
     call's deadline.
@@ -443,6 +512,8 @@ class ListEventsRequest(_message.Message):
         event_types: _abc.Iterable[_builtins.str] | None = ...,
         after_position: _builtins.int = ...,
         newest_first: _builtins.bool = ...,
+        filter: _builtins.str = ...,
+        order_by: _builtins.str = ...,
         at_least_as_fresh: _builtins.str = ...,
         as_of: _values_pb2.AsOf | None = ...,
         page_size: _builtins.int = ...,
@@ -450,7 +521,7 @@ class ListEventsRequest(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_position", b"after_position", "as_of", b"as_of", "at_least_as_fresh", b"at_least_as_fresh", "event_types", b"event_types", "newest_first", b"newest_first", "page_size", b"page_size", "page_token", b"page_token", "stream", b"stream"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_position", b"after_position", "as_of", b"as_of", "at_least_as_fresh", b"at_least_as_fresh", "event_types", b"event_types", "filter", b"filter", "newest_first", b"newest_first", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "stream", b"stream"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -672,6 +743,8 @@ class ListObjectiveRevisionsRequest(_message.Message):
     AFTER_PLAN_COMMITMENT_FIELD_NUMBER: _builtins.int
     CYCLE_FIELD_NUMBER: _builtins.int
     TEAM_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
     AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
@@ -687,6 +760,18 @@ class ListObjectiveRevisionsRequest(_message.Message):
     team: _builtins.str
     """Only those of objectives that were this team's, or of a team below it, just before or after the
     revision: "teams/{team}". Teams stand below each other as they do on the day asked for.
+    """
+    filter: _builtins.str
+    """Only those that pass this filter; see the head of this file. Fields: `actor` (name),
+    `adjustment` (name), `after_plan_commitment` (boolean), `category` (enum), `effective_date`
+    (day), `event_type` (type), `field` (names: the fields of the definition that changed),
+    `on_behalf_of` (name), `position` (number), `reason` (text), `recorded_time` (time), `subject`
+    (names: the objective or key result), `team` (names: those of the objective just before and
+    after).
+    """
+    order_by: _builtins.str
+    """The order: "position" or "effective_date", with " desc" after it for the last first. Default:
+    "position desc".
     """
     at_least_as_fresh: _builtins.str
     """A token of a write or an earlier read: the answer is at least as fresh. Waits within the
@@ -709,6 +794,8 @@ class ListObjectiveRevisionsRequest(_message.Message):
         after_plan_commitment: _builtins.bool = ...,
         cycle: _builtins.str = ...,
         team: _builtins.str = ...,
+        filter: _builtins.str = ...,
+        order_by: _builtins.str = ...,
         at_least_as_fresh: _builtins.str = ...,
         as_of: _values_pb2.AsOf | None = ...,
         page_size: _builtins.int = ...,
@@ -716,7 +803,7 @@ class ListObjectiveRevisionsRequest(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_plan_commitment", b"after_plan_commitment", "as_of", b"as_of", "at_least_as_fresh", b"at_least_as_fresh", "cycle", b"cycle", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "team", b"team"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_plan_commitment", b"after_plan_commitment", "as_of", b"as_of", "at_least_as_fresh", b"at_least_as_fresh", "cycle", b"cycle", "filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "team", b"team"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -5,6 +5,30 @@ Reads of history: who changed what, when, why, and what that did to the scores.
 
 `at_least_as_fresh` (20) and `as_of` (21) mean what they mean in the score service; lists of
 history take from `as_of` what was known and the last effective day to include.
+
+Filters are a subset of AIP-160 (https://google.aip.dev/160): comparisons `field operator value`,
+joined by AND, OR and NOT (or `-`) in capitals, and parentheses, at most 20 within each other. OR
+binds tighter than AND. For example:
+
+  actor = people/p-7f3a AND recorded_time >= "2026-08-01T00:00:00+02:00"
+  field : target AND after_plan_commitment = true AND NOT category = MEASUREMENT_ERROR
+
+Values are words, or stand in single or double quotes, in which a backslash lets the next
+character stand for itself. Each field below has one of these types:
+
+  name     =, != (in which "*" at an end stands for any text), and `:` for the name and whatever
+           lies below it: `subject : objectives/brand` finds its key results too.
+  names    the same of several names, one of which has to be as asked; none of them for !=.
+  text     =, != as of names, and `:` for a part of the text, in large or small letters.
+  enum     =, != with the value's name, with or without its prefix: LEARNING.
+  type     =, != with the full name of an event's message, with or without "okr.v1.".
+  boolean  =, != with true or false.
+  number, day (2026-08-10), time (RFC 3339 with its offset)   =, !=, <, <=, >, >=.
+
+`field : *` finds what has the field at all. What is absent differs from every value. Anything
+else is INVALID_ARGUMENT with a violation of `filter` that names the column, in code points from
+1, and what was expected there. A page may be short or empty while more follow: it ends once
+5 000 candidates were looked at.
 """
 
 from collections import abc as _abc

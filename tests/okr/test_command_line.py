@@ -424,6 +424,36 @@ def test_a_quarter_ends(okr: Okr) -> None:
     assert [(seal["number"], seal["score"]) for seal in found] == [("1", "0.5"), ("2", "0.8")]
 
 
+def test_revisions_of_many_and_through_filters(okr: Okr) -> None:
+    def do(*arguments: str) -> str:
+        result = okr(*arguments)
+        assert result.exit_code == 0, result.output
+        return told(result)
+
+    wide = do("revisions", "--cycle", "2026-q3", "--after-plan", "--filter", "field : target")
+    assert "leads/qualified revision 2 revised" in wide
+    assert "added" not in wide
+    of_objectives = do("revisions", "--team", "marketing", "--of", "objectives")
+    assert "brand revision 1 created" in of_objectives
+    assert "graded" in do("revisions", "brand")
+    every = json.loads(okr("revisions", "brand", "--of", "key-results", "--json").stdout)
+    first = every["revisions"][-1]["name"]
+    assert first.startswith("objectives/brand/keyResults/")
+    upwards = ("revisions", "brand", "--of", "key-results", "--order-by", "position")
+    assert json.loads(okr(*upwards, "--json").stdout)["revisions"][0]["name"] == first
+    compared = do("compare", "leads/qualified", "1", "2")
+    assert "revision 1 added" in compared
+    assert "target" in compared
+    assert "the definitions are equal" in do("compare", "brand", "1", "1")
+    assert "no adjustments" in do("adjustments", "2026-q3", "--filter", "state = REJECTED")
+    only = ("--filter", "event_type = KeyResultDropped AND cycle = cycles/2026-q3")
+    dropped = json.loads(okr("events", *only, "--limit", "0", "--json").stdout)["events"]
+    assert {each["header"]["eventType"] for each in dropped} == {"okr.v1.KeyResultDropped"}
+    wrong = okr("events", "--filter", "colour = red")
+    assert wrong.exit_code == 1
+    assert "column 1: expected one of the fields" in told(wrong)
+
+
 def test_an_adjustment_from_a_file(okr: Okr, tmp_path: Path) -> None:
     file = tmp_path / "a.json"
     wrong = {"id": "a1", "title": "A", "changes": [{"drop": "brand"}]}
@@ -477,6 +507,10 @@ def test_what_is_refused_says_why_and_what_next(
         (("key-result", "add", "brand", "T", "--target", "+x %"), "no decimal number"),
         (("key-result", "add", "brand", "T", "--milestone", "x"), "brief=Brief accepted"),
         (("adjust", "2026-q3", "--title", "T"), "at least one change"),
+        (("propose", "2026-q3", "--title", "T"), "at least one change"),
+        (("adjust", "2026-q3", "--revise-cycle", "colour=red"), "no 'colour'"),
+        (("revisions",), "or a --cycle or --team"),
+        (("compare", "brand", "0", "1"), "greater than or equal to 1"),
         (("adjust", "2026-q3", "--add", "brand/x=colour=red"), "no 'colour'"),
         (("objective", "abandon", "brand", "--category", "weather"), "MARKET_CHANGE"),
         (("import", "nowhere.csv"), "does not exist"),

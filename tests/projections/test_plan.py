@@ -94,9 +94,7 @@ def test_an_adjustment_and_what_it_changed(connection: Connection) -> None:
     (row,) = adjustments.of(connection, name, 99)
     assert isinstance(row.fact, facts.StrategyAdjusted)
     assert row.effective == DAY
-    assert adjustments.of_cycle(connection, "cycles/q4", 99) == {name: [row]}
-    assert adjustments.of_cycle(connection, "cycles/q4", row.position - 1) == {}
-    assert adjustments.of_cycle(connection, "cycles/q4", 99, after_position=row.position) == {}
+    assert adjustments.of(connection, name, row.position - 1) == []
     changed = revisions.of_adjustments(connection, [name, "adjustments/b"], 99)
     assert [each.subject for each in changed[name]] == [FIRST, TWO]
     assert changed["adjustments/b"] == []
@@ -112,12 +110,13 @@ def test_proposed_adjustments_keep_their_events_together(tmp_path: Path) -> None
     views = views_beside(tmp_path, feed)
     Follower(feed, views).catch_up()
     with views.reading() as reading:
-        found = adjustments.of_cycle(reading.connection, cycle, 4)
+        entries = plan.members_of(reading.connection, plan.adjustments_of(cycle), 4)
+        names = list(dict.fromkeys(entry.member for entry in entries))
+        found = adjustments.of_many(reading.connection, names, 4)
         assert {key: [row.position for row in rows] for key, rows in found.items()} == {
             name: [1, 3, 4],
             "adjustments/q": [2],
         }
-        assert list(adjustments.of_cycle(reading.connection, cycle, 4, limit=1)) == [name]
     views.close()
 
 

@@ -22,7 +22,8 @@ from projections import (
 )
 from projections.follower import Follower
 from projections.known_check_ins import counts, in_force
-from projections.revision_lists import Level, Order
+from projections.order_by import Order
+from projections.revision_lists import Level
 from projections.tables import TABLES, WIDTHS
 from tests.projections.feed import DAY, Feed, views_beside
 
@@ -50,7 +51,7 @@ QUERIES: dict[str, Select[Any]] = {
             level, order, 16, first=first
         )
         for level in Level
-        for order in (Order(), Order(by_day=True, descending=False))
+        for order in (Order("position", descending=True), Order("effective_date"))
         for first in (True, False)
     },
     "entry of a chronicle": chronicle._named(),

@@ -31,6 +31,8 @@ def questions(me: Caller, positions: Sequence[int], days: int) -> list[Message]:
         asked += [scores.ListCyclesRequest(as_of=as_of), scores.ListTeamsRequest(as_of=as_of)]
         asked.append(audit.ListEventsRequest(as_of=as_of, page_size=1000))
         asked.append(audit.GetEventRequest(name=f"events/{position}"))
+        filtered = "team:* AND NOT actor = services/*"
+        asked.append(audit.ListEventsRequest(as_of=as_of, page_size=1000, filter=filtered))
     for cycle in cycles:
         ends = (cycle.definition.first_day, cycle.definition.last_day)
         first, last = (recorded_day(each).toordinal() for each in ends)
@@ -57,8 +59,17 @@ def _about(me: Caller, cycle: str, as_of: AsOf) -> Iterator[Message]:
     yield scores.ListDeviationsRequest(cycle=cycle, as_of=as_of)
     yield replay.GetRetrospectiveRequest(cycle=cycle, as_of=as_of)
     yield audit.ListAdjustmentsRequest(cycle=cycle, as_of=as_of)
+    yield audit.ListAdjustmentsRequest(
+        cycle=cycle, as_of=as_of, filter="state != APPLIED OR team:*", order_by="position desc"
+    )
     everything = "objectives/-/keyResults/-"
-    yield audit.ListKeyResultRevisionsRequest(parent=everything, cycle=cycle, as_of=as_of)
+    yield audit.ListKeyResultRevisionsRequest(
+        parent=everything,
+        cycle=cycle,
+        as_of=as_of,
+        filter="field:* OR after_plan_commitment = false",
+        order_by="effective_date",
+    )
     yield audit.ListObjectiveRevisionsRequest(parent="objectives/-", cycle=cycle, as_of=as_of)
     for made in me.ask(audit.ListAdjustmentsRequest(cycle=cycle)).adjustments:
         yield audit.GetAdjustmentRequest(name=made.name, as_of=as_of)

@@ -12,11 +12,16 @@ from rich.text import Text
 from okr import names
 from okr.cli.show import marks
 from okr.cli.show.measures import field, goal
+from okr.v1.audit_service_pb2 import (
+    CompareKeyResultRevisionsResponse,
+    CompareObjectiveRevisionsResponse,
+)
 from okr.v1.resources_pb2 import (
     Adjustment,
     AdjustmentChange,
     AdjustmentState,
     KeyResultRevision,
+    ObjectiveRevision,
     ScoreEffect,
 )
 from okr.v1.values_pb2 import (
@@ -36,6 +41,8 @@ _VERBS = {
     "ObjectiveCreated": "created",
     "ObjectiveRevised": "revised",
     "ObjectiveAbandoned": "given up",
+    "ObjectiveGraded": "graded",
+    "ObjectiveRegraded": "graded again",
     "Aligned": "aligned",
     "Unaligned": "no longer aligned",
     "CycleRevised": "revised",
@@ -47,11 +54,14 @@ _STATES = {
 }
 
 
-def revisions(given: Iterable[KeyResultRevision]) -> RenderableType:
-    """The revisions of a key result, in the order given, each with before and after."""
+Revision = KeyResultRevision | ObjectiveRevision
+
+
+def revisions(given: Iterable[Revision], *, named: bool = False) -> RenderableType:
+    """Revisions in the order given, each with before and after, and what it is of if `named`."""
     blocks: list[RenderableType] = []
     for revision in given:
-        blocks += [*_revision(revision), ""]
+        blocks += [*_revision(revision, named=named), ""]
     return Group(*blocks[:-1]) if blocks else Text("no revisions", style="dim")
 
 
@@ -63,8 +73,34 @@ def adjustments(given: Iterable[Adjustment]) -> RenderableType:
     return Group(*blocks[:-1]) if blocks else Text("no adjustments", style="dim")
 
 
-def _revision(given: KeyResultRevision) -> Iterator[RenderableType]:
+def comparison(
+    given: CompareKeyResultRevisionsResponse | CompareObjectiveRevisionsResponse,
+) -> RenderableType:
+    """Two revisions of a subject, and what differs between the definitions after them."""
+    blocks: list[RenderableType] = []
+    revision: Revision
+    for revision in (given.first, given.second):
+        blocks += [
+            Text.assemble(
+                (f"revision {revision.number}", "bold"), f"  {verb(revision.event_type)}"
+            ),
+            Text(
+                f"  @{revision.position}  effective {marks.day(revision.effective_date)}"
+                f"  by {revision.actor}  score {marks.score(revision.score_after)}",
+                style="dim",
+            ),
+        ]
+    if given.changed.paths:
+        blocks.append(marks.indented(_changed(given.changed, given.before, given.after)))
+    else:
+        blocks.append(Text("  the definitions are equal", style="dim"))
+    return Group(*blocks)
+
+
+def _revision(given: Revision, *, named: bool) -> Iterator[RenderableType]:
+    name = names.short(given.snapshot.name)
     yield Text.assemble(
+        (f"{name}  " if named else "", "bold"),
         (f"revision {given.number}", "bold"),
         f"  {verb(given.event_type)}  {given.snapshot.definition.title}",
     )
@@ -87,7 +123,7 @@ def _revision(given: KeyResultRevision) -> Iterator[RenderableType]:
         )
     if given.changed.paths:
         yield marks.indented(_changed(given.changed, given.before, given.after))
-    elif given.number == 1:
+    elif given.number == 1 and isinstance(given, KeyResultRevision):
         yield f"  goal {goal(given.snapshot.definition)}"
     if given.HasField("score_before") or given.HasField("score_after"):
         yield Text.assemble(
@@ -110,11 +146,11 @@ def _adjustment(given: Adjustment) -> Iterator[RenderableType]:
     yield Text.assemble(
         f"  {marks.word(Category.DESCRIPTOR, given.category)}: ", (given.reason, "italic")
     )
-    for step, verb in ((given.proposed, "proposed"), (given.decided, _decision(given))):
+    for step, what in ((given.proposed, "proposed"), (given.decided, _decision(given))):
         if step.position:
             by = f"{step.actor} for {step.on_behalf_of}" if step.on_behalf_of else step.actor
             yield Text.assemble(
-                (f"  {verb} by {by}  @{step.position}", "dim"),
+                (f"  {what} by {by}  @{step.position}", "dim"),
                 (f"  {step.reason}", "italic") if step is given.decided else "",
             )
     for change in given.changes:

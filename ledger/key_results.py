@@ -88,6 +88,16 @@ def key_result_of(
     return KeyResult(name, tuple(revisions), definition, dropped, continued_from)
 
 
+def definition_in(revision: Revision) -> KeyResultDefinition | None:
+    """What an event says of a key result's definition: all of it, or the fields that changed."""
+    match revision.fact:
+        case facts.KeyResultAdded() | facts.KeyResultCarriedOver() as fact:
+            return fact.definition
+        case facts.KeyResultRevised() as fact:
+            return fact.after
+    return None
+
+
 def add(name: str, definition: KeyResultDefinition, days: Days, field: str) -> facts.KeyResultAdded:
     """Adds a key result with every default filled; `field` is the definition's path.
 

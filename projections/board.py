@@ -16,11 +16,11 @@ from ledger.check_ins import CheckIn, Circumstances
 from ledger.check_ins import resource as check_in_resource
 from ledger.cycles import Cycle, cycle_of, under
 from ledger.definitions import MAINTAIN
-from ledger.key_results import KeyResult, key_result_of
+from ledger.key_results import KeyResult, definition_in, key_result_of
 from ledger.objectives import KEY_RESULTS, objective_of, stream_of
 from ledger.revision import Revision
 from ledger.standing import Contribution, Facts, KeyResultFacts, Standings
-from okr.v1.events_pb2 import Aligned, KeyResultAdded, KeyResultCarriedOver, KeyResultRevised
+from okr.v1.events_pb2 import Aligned
 from okr.v1.resources_pb2 import CheckIn as CheckInResource
 from okr.v1.values_pb2 import Aggregation, AlignmentKind, KeyResultDefinition, ScoringPolicy
 from projections import alignments, plan, revisions
@@ -218,7 +218,7 @@ def _key_results(
     in_full = [
         name
         for name in current
-        if needs_all(map(_recorded, known[name]), cycle_of_each[name].definition.policy)
+        if needs_all(map(definition_in, known[name]), cycle_of_each[name].definition.policy)
     ]
     last = in_force(connection, [n for n in current if n not in set(in_full)], position, day)
     held: dict[str, list[KnownCheckIn]] = {name: [found] for name, found in last.items()}
@@ -258,7 +258,7 @@ def _judged(
 
 
 def needs_all(definitions: Iterable[KeyResultDefinition | None], policy: ScoringPolicy) -> bool:
-    """Whether a score stands on all check-ins and not just the last."""
+    """Whether a score stands on all check-ins and not just the last, under any of them."""
     by_periods = policy.maintain == ScoringPolicy.MAINTAIN_SHARE_OF_PERIODS
     return any(
         definition is not None
@@ -268,14 +268,3 @@ def needs_all(definitions: Iterable[KeyResultDefinition | None], policy: Scoring
         )
         for definition in definitions
     )
-
-
-def _recorded(revision: Revision) -> KeyResultDefinition | None:
-    """What an event says of a key result's definition: all of it, or what changed."""
-    match revision.fact:
-        case KeyResultAdded() | KeyResultCarriedOver() as fact:
-            return fact.definition
-        case KeyResultRevised() as fact:
-            return fact.after
-        case _:
-            return None

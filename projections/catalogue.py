@@ -7,15 +7,16 @@ from datetime import date
 
 from sqlalchemy import Connection
 
+from ledger.check_ins import CHECK_INS
 from ledger.cycles import Cycle, cycle_of
 from ledger.objectives import stream_of
-from ledger.refusals import NotFound
+from ledger.refusals import AlignmentMissing, NotFound
 from ledger.teams import Team
 from okr.v1 import resources_pb2 as resources
 from projections import alignments, answers, plan, revisions
 from projections.as_of import Known
 from projections.board import LAST_DAY, board, described
-from projections.known_check_ins import Place, page
+from projections.known_check_ins import Place, numbered, page
 from projections.paging import Cursor, Listed, Slice, cut
 from projections.scorecard import teams_on
 
@@ -138,6 +139,45 @@ def key_result_at(connection: Connection, name: str, known: Known) -> resources.
     return line
 
 
+def list_key_results(
+    connection: Connection, objective: str, known: Known, part: Slice
+) -> Listed[resources.KeyResultScore]:
+    """The key results of an objective with their scores in order of addition, dropped ones too.
+
+    Raises:
+        NotFound: the objective is not known, or not in force on the day.
+    """
+    _, day = cycle_of_objective(connection, objective, known)
+    made = board(connection, [objective], known.position, day)
+    if objective not in made.facts.objectives:
+        raise NotFound(objective)
+    standing = made.standings.objective(objective)
+    first = int(part.after[0]) if part.after else 0
+    lines = [
+        ((each, standing.shares[each.facts.current.name]), (number,))
+        for number, each in enumerate(standing.key_results, start=1)
+        if number > first
+    ]
+    wanted = cut(lines, part.limit)
+    return Listed(
+        [answers.key_result_score(each, share, made.describe) for each, share in wanted.items],
+        wanted.next,
+    )
+
+
+def check_in_at(connection: Connection, name: str, known: Known) -> resources.CheckIn:
+    """A check-in as last corrected, retracted or not.
+
+    Raises:
+        NotFound: it is not known, or holds from a later day.
+    """
+    key_result, _, number = name.partition(CHECK_INS)
+    found = numbered(connection, key_result, int(number), known.position, known.day or LAST_DAY)
+    if found is None:
+        raise NotFound(name)
+    return described(found)
+
+
 def list_check_ins(
     connection: Connection, key_result: str, known: Known, part: Slice
 ) -> Listed[resources.CheckIn]:
@@ -157,6 +197,22 @@ def list_check_ins(
         after=Place(*(int(each) for each in part.after)) if part.after else None,
     )
     return cut(((described(row), tuple(row.place)) for row in rows), part.limit)
+
+
+def alignment_at(
+    connection: Connection, child: str, parent: str, kind: int, known: Known
+) -> resources.Alignment:
+    """An alignment in force.
+
+    Raises:
+        NotFound: the child is not known.
+        AlignmentMissing: it is not aligned in this way on the day.
+    """
+    _, day = cycle_of_objective(connection, child, known)
+    for edge in alignments.of_children(connection, [child], known.position, day):
+        if (edge.parent, edge.kind) == (parent, kind):
+            return edge.resource()
+    raise AlignmentMissing(child, parent)
 
 
 def list_alignments(

@@ -189,6 +189,23 @@ def page(
     return [_known(row) for row in connection.execute(_page(), parameters)]
 
 
+def numbered(
+    connection: Connection, key_result: str, number: int, known: int, day: date
+) -> KnownCheckIn | None:
+    """One check-in of a key result by its number, retracted or not, if it holds by the day."""
+    parameters = {
+        "key_result": key_result,
+        "number": number,
+        "known": known,
+        "day": day.toordinal(),
+    }
+    for corrected in (False, True):
+        row = connection.execute(_one(corrected=corrected), parameters).one_or_none()
+        if row is not None:
+            return _known(row)
+    return None
+
+
 def counts(connection: Connection, key_results: Sequence[str], known: int) -> dict[str, int]:
     """How many check-ins each key result had at a position, retracted ones included."""
     found = dict.fromkeys(key_results, 0)
@@ -286,19 +303,33 @@ def _all_in_force(width: int) -> Selected:
 def _page() -> Selected:
     place = tuple_(_form.c.effective_day, _form.c.moment, _form.c.number)
     after = tuple_(bindparam("after_day"), bindparam("after_moment"), bindparam("after_number"))
-    corrected = _changed(_form, _later.c.position > _form.c.position, _later.c.kind == CORRECTED)
     return (
-        _described(_form, _changed(_form, _later.c.kind == RETRACTED))
-        .where(
-            _form.c.key_result == bindparam("key_result"),
-            _form.c.effective_day <= bindparam("day"),
-            _form.c.position <= bindparam("known"),
-            _form.c.kind != RETRACTED,
-            ~corrected,
-            place > after,
-        )
+        _forms()
+        .where(_form.c.kind != RETRACTED, place > after)
         .order_by(_form.c.effective_day, _form.c.moment, _form.c.number)
         .limit(bindparam("limit"))
+    )
+
+
+@cache
+def _one(*, corrected: bool) -> Selected:
+    # Each has an index of its own, which is used only where its condition is stated.
+    kind = (
+        (_form.c.kind != RECORDED, _form.c.kind != RETRACTED)
+        if corrected
+        else (_form.c.kind == RECORDED,)
+    )
+    return _forms().where(_form.c.number == bindparam("number"), *kind)
+
+
+def _forms() -> Selected:
+    """The last known content of each check-in of a key result that holds by the day."""
+    corrected = _changed(_form, _later.c.position > _form.c.position, _later.c.kind == CORRECTED)
+    return _described(_form, _changed(_form, _later.c.kind == RETRACTED)).where(
+        _form.c.key_result == bindparam("key_result"),
+        _form.c.effective_day <= bindparam("day"),
+        _form.c.position <= bindparam("known"),
+        ~corrected,
     )
 
 

@@ -226,6 +226,31 @@ class ScoreRpc(ScoreServiceServicer):
         )
         return score_api.SimulatePolicyResponse(simulation=simulation, **at)
 
+    async def ListKeyResults(
+        self, request: score_api.ListKeyResultsRequest, context: ServicerContext[Any, Any]
+    ) -> score_api.ListKeyResultsResponse:
+        listed, at = await self._reader.page(
+            request, lambda c, k, part: catalogue.list_key_results(c, request.parent, k, part)
+        )
+        return score_api.ListKeyResultsResponse(key_results=listed.items, **at)
+
+    async def GetCheckIn(
+        self, request: score_api.GetCheckInRequest, context: ServicerContext[Any, Any]
+    ) -> score_api.GetCheckInResponse:
+        check_in, at = await self._reader.one(
+            request, lambda c, k: catalogue.check_in_at(c, request.name, k)
+        )
+        return score_api.GetCheckInResponse(check_in=check_in, **at)
+
+    async def GetAlignment(
+        self, request: score_api.GetAlignmentRequest, context: ServicerContext[Any, Any]
+    ) -> score_api.GetAlignmentResponse:
+        alignment, at = await self._reader.one(
+            request,
+            lambda c, k: catalogue.alignment_at(c, request.child, request.parent, request.kind, k),
+        )
+        return score_api.GetAlignmentResponse(alignment=alignment, **at)
+
 
 class AuditRpc(AuditServiceServicer):
     """Revisions, adjustments, events; refusals leave it as exceptions."""

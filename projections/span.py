@@ -12,11 +12,12 @@ from datetime import date
 from sqlalchemy import Connection
 
 from ledger.check_ins import CheckIn
+from ledger.key_results import definition_in
 from ledger.objectives import stream_of
 from ledger.revision import Revision
 from ledger.span import CYCLES, TEAMS, Instants, Span, is_key_result
 from okr.v1 import events_pb2 as facts
-from okr.v1.values_pb2 import AlignmentKind, CycleDefinition, KeyResultDefinition
+from okr.v1.values_pb2 import AlignmentKind, CycleDefinition
 from projections import alignments, measured, plan, revisions
 from projections.board import LAST_DAY, needs_all
 from projections.known_check_ins import all_in_force, in_force
@@ -137,7 +138,7 @@ def _needing_all(key_results: Known, cycles: Known) -> Iterator[str]:
         if (definition := _definition_of_cycle(event)) is not None
     ]
     for name, events in key_results.items():
-        definitions = [each for event in events if (each := _definition(event)) is not None]
+        definitions = [definition_in(event) for event in events]
         if any(needs_all(definitions, policy) for policy in policies):
             yield name
 
@@ -147,15 +148,6 @@ def _definition_of_cycle(event: Revision) -> CycleDefinition | None:
         case facts.CycleDrafted() as fact:
             return fact.definition
         case facts.CycleRevised() as fact:
-            return fact.after
-    return None
-
-
-def _definition(event: Revision) -> KeyResultDefinition | None:
-    match event.fact:
-        case facts.KeyResultAdded() | facts.KeyResultCarriedOver() as fact:
-            return fact.definition
-        case facts.KeyResultRevised() as fact:
             return fact.after
     return None
 

@@ -155,6 +155,21 @@ class ScoreServiceStub:
                 request_serializer=okr_dot_v1_dot_score__service__pb2.SimulatePolicyRequest.SerializeToString,
                 response_deserializer=okr_dot_v1_dot_score__service__pb2.SimulatePolicyResponse.FromString,
                 _registered_method=True)
+        self.ListKeyResults = channel.unary_unary(
+                '/okr.v1.ScoreService/ListKeyResults',
+                request_serializer=okr_dot_v1_dot_score__service__pb2.ListKeyResultsRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_score__service__pb2.ListKeyResultsResponse.FromString,
+                _registered_method=True)
+        self.GetCheckIn = channel.unary_unary(
+                '/okr.v1.ScoreService/GetCheckIn',
+                request_serializer=okr_dot_v1_dot_score__service__pb2.GetCheckInRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_score__service__pb2.GetCheckInResponse.FromString,
+                _registered_method=True)
+        self.GetAlignment = channel.unary_unary(
+                '/okr.v1.ScoreService/GetAlignment',
+                request_serializer=okr_dot_v1_dot_score__service__pb2.GetAlignmentRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_score__service__pb2.GetAlignmentResponse.FromString,
+                _registered_method=True)
 
 
 class ScoreServiceServicer:
@@ -346,6 +361,29 @@ class ScoreServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListKeyResults(self, request, context):
+        """Lists the key results of an objective with their scores, in order of addition, dropped ones
+        included.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCheckIn(self, request, context):
+        """Reads a check-in as last corrected, also one that was retracted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAlignment(self, request, context):
+        """Reads the alignment of one objective or key result to another. NOT_FOUND with reason
+        ALIGNMENT_STATE where there is none on the day.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ScoreServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -468,6 +506,21 @@ def add_ScoreServiceServicer_to_server(servicer, server):
                     servicer.SimulatePolicy,
                     request_deserializer=okr_dot_v1_dot_score__service__pb2.SimulatePolicyRequest.FromString,
                     response_serializer=okr_dot_v1_dot_score__service__pb2.SimulatePolicyResponse.SerializeToString,
+            ),
+            'ListKeyResults': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListKeyResults,
+                    request_deserializer=okr_dot_v1_dot_score__service__pb2.ListKeyResultsRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_score__service__pb2.ListKeyResultsResponse.SerializeToString,
+            ),
+            'GetCheckIn': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCheckIn,
+                    request_deserializer=okr_dot_v1_dot_score__service__pb2.GetCheckInRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_score__service__pb2.GetCheckInResponse.SerializeToString,
+            ),
+            'GetAlignment': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAlignment,
+                    request_deserializer=okr_dot_v1_dot_score__service__pb2.GetAlignmentRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_score__service__pb2.GetAlignmentResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1119,6 +1172,87 @@ class ScoreService:
             '/okr.v1.ScoreService/SimulatePolicy',
             okr_dot_v1_dot_score__service__pb2.SimulatePolicyRequest.SerializeToString,
             okr_dot_v1_dot_score__service__pb2.SimulatePolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListKeyResults(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.ScoreService/ListKeyResults',
+            okr_dot_v1_dot_score__service__pb2.ListKeyResultsRequest.SerializeToString,
+            okr_dot_v1_dot_score__service__pb2.ListKeyResultsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCheckIn(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.ScoreService/GetCheckIn',
+            okr_dot_v1_dot_score__service__pb2.GetCheckInRequest.SerializeToString,
+            okr_dot_v1_dot_score__service__pb2.GetCheckInResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAlignment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.ScoreService/GetAlignment',
+            okr_dot_v1_dot_score__service__pb2.GetAlignmentRequest.SerializeToString,
+            okr_dot_v1_dot_score__service__pb2.GetAlignmentResponse.FromString,
             options,
             channel_credentials,
             insecure,

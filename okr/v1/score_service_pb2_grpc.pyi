@@ -111,6 +111,16 @@ class ScoreServiceStub:
     every line with their difference. Reads only: the cycle keeps its policy. A policy whose knobs
     contradict each other is INVALID_ARGUMENT and names the knob. Costs as two scorecards.
     """
+    ListKeyResults: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.ListKeyResultsRequest, _score_service_pb2.ListKeyResultsResponse]
+    """Lists the key results of an objective with their scores, in order of addition, dropped ones
+    included.
+    """
+    GetCheckIn: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.GetCheckInRequest, _score_service_pb2.GetCheckInResponse]
+    """Reads a check-in as last corrected, also one that was retracted."""
+    GetAlignment: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.GetAlignmentRequest, _score_service_pb2.GetAlignmentResponse]
+    """Reads the alignment of one objective or key result to another. NOT_FOUND with reason
+    ALIGNMENT_STATE where there is none on the day.
+    """
 
 @_typing.type_check_only
 class ScoreServiceAsyncStub(ScoreServiceStub):
@@ -189,6 +199,16 @@ class ScoreServiceAsyncStub(ScoreServiceStub):
     """Scores a cycle, or a team with its sub-teams, under another policy and answers both figures of
     every line with their difference. Reads only: the cycle keeps its policy. A policy whose knobs
     contradict each other is INVALID_ARGUMENT and names the knob. Costs as two scorecards.
+    """
+    ListKeyResults: _aio.UnaryUnaryMultiCallable[_score_service_pb2.ListKeyResultsRequest, _score_service_pb2.ListKeyResultsResponse]  # type: ignore[assignment]
+    """Lists the key results of an objective with their scores, in order of addition, dropped ones
+    included.
+    """
+    GetCheckIn: _aio.UnaryUnaryMultiCallable[_score_service_pb2.GetCheckInRequest, _score_service_pb2.GetCheckInResponse]  # type: ignore[assignment]
+    """Reads a check-in as last corrected, also one that was retracted."""
+    GetAlignment: _aio.UnaryUnaryMultiCallable[_score_service_pb2.GetAlignmentRequest, _score_service_pb2.GetAlignmentResponse]  # type: ignore[assignment]
+    """Reads the alignment of one objective or key result to another. NOT_FOUND with reason
+    ALIGNMENT_STATE where there is none on the day.
     """
 
 class ScoreServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -409,6 +429,34 @@ class ScoreServiceServicer(metaclass=_abc_1.ABCMeta):
         """Scores a cycle, or a team with its sub-teams, under another policy and answers both figures of
         every line with their difference. Reads only: the cycle keeps its policy. A policy whose knobs
         contradict each other is INVALID_ARGUMENT and names the knob. Costs as two scorecards.
+        """
+
+    @_abc_1.abstractmethod
+    def ListKeyResults(
+        self,
+        request: _score_service_pb2.ListKeyResultsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_score_service_pb2.ListKeyResultsResponse, _abc.Awaitable[_score_service_pb2.ListKeyResultsResponse]]:
+        """Lists the key results of an objective with their scores, in order of addition, dropped ones
+        included.
+        """
+
+    @_abc_1.abstractmethod
+    def GetCheckIn(
+        self,
+        request: _score_service_pb2.GetCheckInRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_score_service_pb2.GetCheckInResponse, _abc.Awaitable[_score_service_pb2.GetCheckInResponse]]:
+        """Reads a check-in as last corrected, also one that was retracted."""
+
+    @_abc_1.abstractmethod
+    def GetAlignment(
+        self,
+        request: _score_service_pb2.GetAlignmentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_score_service_pb2.GetAlignmentResponse, _abc.Awaitable[_score_service_pb2.GetAlignmentResponse]]:
+        """Reads the alignment of one objective or key result to another. NOT_FOUND with reason
+        ALIGNMENT_STATE where there is none on the day.
         """
 
 def add_ScoreServiceServicer_to_server(servicer: ScoreServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -46,6 +46,8 @@ QUERIES: dict[str, Select[Any]] = {
     )
 } | {
     "page of check-ins": known_check_ins._page(),
+    "recorded check-in by number": known_check_ins._one(corrected=False),
+    "corrected check-in by number": known_check_ins._one(corrected=True),
     **{
         f"revisions in order of {level.name}, {order}": revision_lists._ordered(
             level, order, 16, first=first
@@ -82,7 +84,7 @@ def test_rows_are_searched_for(name: str) -> None:
     for step in steps:
         scanned = re.match(r"SCAN (\w+)", step)
         assert scanned is None or scanned[1] not in aliases, steps
-    if name.startswith("counts"):
+    if name.startswith("counts") or name.endswith("by number"):
         assert any("key_result=? AND number=?" in step for step in steps)
     if name.startswith("check-ins in force"):
         assert any("candidate USING COVERING INDEX check_ins_in_order" in s for s in steps)

@@ -30,7 +30,7 @@ def questions(me: Caller, positions: Sequence[int], days: int) -> list[Message]:
         as_of = AsOf(position=position)
         asked += [scores.ListCyclesRequest(as_of=as_of), scores.ListTeamsRequest(as_of=as_of)]
         asked.append(audit.ListEventsRequest(as_of=as_of, page_size=1000))
-        asked.append(audit.GetEventRequest(name=f"events/{position}"))
+        asked.append(audit.GetEventRequest(name=f"events/{position}", as_of=as_of))
         filtered = "team:* AND NOT actor = services/*"
         asked.append(audit.ListEventsRequest(as_of=as_of, page_size=1000, filter=filtered))
     for cycle in cycles:
@@ -52,6 +52,10 @@ def _about(me: Caller, cycle: str, as_of: AsOf) -> Iterator[Message]:
     yield audit.ComparePlansRequest(cycle=cycle, before=instant, after=_ORIGINAL)
     other = ScoringPolicy(name="servicenow")
     yield scores.SimulatePolicyRequest(cycle=cycle, policy=other, as_of=as_of)
+    for edge in me.ask(scores.ListAlignmentsRequest(cycle=cycle)).alignments:
+        yield scores.GetAlignmentRequest(
+            child=edge.child, parent=edge.parent, kind=edge.kind, as_of=as_of
+        )
     yield scores.GetScorecardRequest(cycle=cycle, as_of=as_of)
     yield scores.ListObjectivesRequest(cycle=cycle, as_of=as_of)
     yield scores.ListAlignmentsRequest(cycle=cycle, as_of=as_of)
@@ -114,9 +118,11 @@ def _explained(me: Caller, cycle: str, as_of: AsOf) -> Iterator[Message]:
     for objective in me.ask(scores.ListObjectivesRequest(cycle=cycle)).objectives:
         original = ScoreKind.SCORE_KIND_ORIGINAL
         yield scores.ExplainScoreRequest(name=objective.name, kind=original, as_of=as_of)
+        yield scores.ListKeyResultsRequest(parent=objective.name, as_of=as_of)
         for name in objective.key_results:
             judged = ScoreKind.SCORE_KIND_AS_JUDGED
             yield scores.ExplainScoreRequest(name=name, kind=judged, as_of=as_of)
+            yield scores.GetCheckInRequest(name=f"{name}/checkIns/1", as_of=as_of)
 
 
 def spread(first: int, last: int, count: int) -> list[int]:

@@ -18,8 +18,9 @@ from hypothesis.stateful import (
 )
 
 from ledger.alignment import edges_on
+from ledger.cycles import Cycle
 from ledger.definitions import Days, settled, trajectory_misfit
-from ledger.event import Decision
+from ledger.event import Decision, fact_of
 from ledger.fold import State, applied, initial
 from ledger.grading import computed_score
 from ledger.key_results import KeyResult, key_result_of
@@ -30,7 +31,14 @@ from ledger.teams import Team, team_of
 from okr.v1 import events_pb2 as facts
 from okr.v1 import ledger_service_pb2 as api
 from okr.v1.event_record_pb2 import EventMetadata
-from okr.v1.values_pb2 import Aggregation, Direction, KeyResultDefinition, Metric, Milestone
+from okr.v1.values_pb2 import (
+    Aggregation,
+    CycleState,
+    Direction,
+    KeyResultDefinition,
+    Metric,
+    Milestone,
+)
 from tests.support import ask
 from tests.support.scenario import Scenario
 
@@ -204,6 +212,19 @@ endings = st.one_of(
     request(ask.abandon, objectives, with_=why),
 )
 
+closings = st.one_of(
+    st.builds(ask.close, st.sampled_from((*CYCLES, ask.Q3)), because=st.just(ask.WHY)),
+    request(ask.close, st.sampled_from((*CYCLES, ask.Q3)), with_=why),
+    request(ask.reopen, st.sampled_from(CYCLES)),
+    request(ask.reopen, st.sampled_from(CYCLES), st.sampled_from([" ", ask.WHY])),
+)
+sayings = st.one_of(
+    request(ask.amend, st.just("") | nodes | teams, amended_score=st.sampled_from(["1", "2"])),
+    request(ask.lesson, st.just("") | nodes, parent=st.sampled_from(CYCLES)),
+    request(ask.review, st.just(""), cycle=st.sampled_from(CYCLES)),
+)
+TAKING = (CycleState.CYCLE_STATE_DRAFT, CycleState.CYCLE_STATE_ACTIVE)
+
 
 class Ledger(RuleBasedStateMachine):
     """A ledger that is asked for anything."""
@@ -213,13 +234,17 @@ class Ledger(RuleBasedStateMachine):
         self.scenario = Scenario("2026-06-25")
         self.day = date(2026, 6, 25)
         self.changed: set[str] = set()
+        self.closes = False
+        """Whether cycles are closed, which leaves less to happen to them."""
 
     @initialize(
         started=st.sampled_from(["2026-08-12", "2026-07-20", "2026-06-25"]),
         committed=st.sampled_from([CYCLES, CYCLES, CYCLES[1:], ()]),
+        closes=st.sampled_from([False, False, True]),
     )
-    def begin(self, started: str, committed: tuple[str, ...]) -> None:
+    def begin(self, started: str, committed: tuple[str, ...], closes: bool) -> None:
         self.day = date.fromisoformat(started)
+        self.closes = closes
         self.scenario.on(started)
         self.scenario.given(
             ask.cycle(),
@@ -275,6 +300,26 @@ class Ledger(RuleBasedStateMachine):
     def end(self, ending: Message) -> None:
         self._ask(ending)
 
+    @precondition(lambda self: self.closes)
+    @rule(request=closings)
+    def close(self, request: Message) -> None:
+        self._ask(request)
+
+    @precondition(lambda self: self.fenced())
+    @rule(data=st.data())
+    def seal(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(self.fenced()))
+        self.scenario.given_seal(name)
+        self.changed.add(name)
+
+    def fenced(self) -> list[str]:
+        closing = CycleState.CYCLE_STATE_CLOSING
+        return [name for name in CYCLES if self.scenario.cycle(name).state == closing]
+
+    @rule(saying=sayings)
+    def say(self, saying: Message) -> None:
+        self._ask(saying)
+
     @invariant()
     def what_changed_keeps_the_rules(self) -> None:
         scenario = self.scenario
@@ -288,6 +333,8 @@ class Ledger(RuleBasedStateMachine):
                 score = computed_score(scenario.view(), stream, self.day)
                 assert score is not None
                 assert 0 <= score <= 1
+            if isinstance(state, Cycle):
+                seals_are_numbered(scenario, stream)
         if "alignment" in self.changed:
             graph_holds(scenario)
         if any(stream.startswith("teams/") for stream in self.changed):
@@ -298,7 +345,9 @@ class Ledger(RuleBasedStateMachine):
         first, second = self._decided(request), self._decided(request)
         assert first == second
         if isinstance(first, Decision):
+            taking = {name for name in CYCLES if self.scenario.cycle(name).state in TAKING}
             self.scenario.record(first)
+            assert {*objectives_changed(self.scenario, first)} <= taking
             self.changed |= {event.stream for event in first.events}
 
     def _decided(self, request: Message) -> Decision | tuple[type[Refusal], str]:
@@ -306,6 +355,24 @@ class Ledger(RuleBasedStateMachine):
             return self.scenario.decide(request)
         except Refusal as refusal:
             return type(refusal), str(refusal)
+
+
+def objectives_changed(scenario: Scenario, decision: Decision) -> Iterator[str]:
+    """The cycles of the objectives that a decision changed."""
+    for event in decision.events:
+        if event.stream.startswith("objectives/"):
+            yield scenario.objective(event.stream).cycle
+
+
+def seals_are_numbered(scenario: Scenario, cycle: str) -> None:
+    """Each closing has the seal that follows it, and seals are numbered from 1 on."""
+    records = scenario.view().records(cycle)
+    closed = [r.position for r in records if r.event_type == "okr.v1.CycleClosing"]
+    seals = [fact for r in records if isinstance(fact := fact_of(r), facts.CycleSealed)]
+    assert [seal.number for seal in seals] == list(range(1, len(seals) + 1))
+    assert [seal.closing_position for seal in seals] == closed[: len(seals)]
+    closing = scenario.cycle(cycle).state == CycleState.CYCLE_STATE_CLOSING
+    assert len(closed) - len(seals) == int(closing)
 
 
 def refolded(scenario: Scenario, stream: str) -> State | None:

@@ -173,4 +173,13 @@ def quarter(feed: Feed, check_ins: int = 40) -> Feed:
     moved.changed.paths.append("team")
     feed.add(moved, adjustment="adjustments/a")
     feed.add(facts.ReviewHeld(review="reviews/r", cycle=cycle), day=None)
+    feed.add(facts.LessonRecorded(cycle=cycle, number=1), day=None)
+    closing = feed.add(facts.CycleClosing(cycle=cycle))
+    feed.add(facts.CycleSealed(cycle=cycle, number=1, closing_position=closing))
+    feed.add(facts.AmendmentRecorded(cycle=cycle, number=1, seal=1, subject=one), day=None)
+    feed.add(facts.CycleReopened(cycle=cycle, seal=1))
+    carried = facts.KeyResultCarriedOver(
+        key_result=f"{two}/keyResults/more", continued_from=f"{one}/keyResults/first"
+    )
+    feed.add(carried)
     return feed

@@ -25,10 +25,11 @@ from okr.v1.ledger_service_pb2 import (
     RetractCheckInRequest,
 )
 from okr.v1.values_pb2 import (
+    METRIC_BINARY,
+    METRIC_MILESTONES,
+    OBJECTIVE_STATE_ABANDONED,
     KeyResultDefinition,
     Measurement,
-    Metric,
-    ObjectiveState,
     PersonalText,
 )
 
@@ -196,7 +197,7 @@ def measured(given: Measurement, definition: KeyResultDefinition) -> Measurement
     kind = given.WhichOneof("reading")
     if kind == "not_measured":
         return given
-    if definition.metric == Metric.METRIC_MILESTONES:
+    if definition.metric == METRIC_MILESTONES:
         if kind != "completed":
             raise invalid(
                 "measurement.completed", "metric", "this key result is measured in milestones"
@@ -213,13 +214,13 @@ def measured(given: Measurement, definition: KeyResultDefinition) -> Measurement
     if kind != "value":
         raise invalid("measurement.value", "metric", "this key result is measured by a number")
     value = decimal_text(given.value)
-    if definition.metric == Metric.METRIC_BINARY and value not in ("0", "1"):
+    if definition.metric == METRIC_BINARY and value not in ("0", "1"):
         raise invalid("measurement.value", "metric", "must be 0 or 1 for this key result")
     return Measurement(value=value)
 
 
 def _correctable(objective: Objective, current: CheckIn, name: str) -> None:
-    if objective.closed == ObjectiveState.OBJECTIVE_STATE_ABANDONED:
+    if objective.closed == OBJECTIVE_STATE_ABANDONED:
         raise refusals.ObjectiveState(objective.name, "ABANDONED")
     if current.retracted:
         raise refusals.CheckInRetracted(name)

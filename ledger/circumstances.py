@@ -14,7 +14,7 @@ from ledger.event import Decision, NewEvent
 from ledger.refusals import EtagMismatch, ReasonRequired, invalid
 from ledger.values import ALWAYS, blank, date_message, day, moment, plain
 from okr.v1.event_record_pb2 import EventMetadata
-from okr.v1.values_pb2 import Category, CycleState
+from okr.v1.values_pb2 import CATEGORY_UNSPECIFIED, CYCLE_STATE_ACTIVE, CYCLE_STATE_DRAFT
 
 
 def plan_change(cycle: Cycle, request: Any, context: Context) -> date:
@@ -29,7 +29,7 @@ def plan_change(cycle: Cycle, request: Any, context: Context) -> date:
         ReasonRequired: the plan is committed, and the reason or category is missing.
         DayOutsideCycle, DayInFuture, FieldInvalid: the day named is not one to change the plan on.
     """
-    if cycle.state == CycleState.CYCLE_STATE_DRAFT:
+    if cycle.state == CYCLE_STATE_DRAFT:
         given = _given_day(request)
         if given not in (None, cycle.first_day):
             raise invalid(
@@ -77,7 +77,7 @@ def active(cycle: Cycle) -> Cycle:
     Raises:
         CycleState: it is drafted, being closed or sealed.
     """
-    if cycle.state != CycleState.CYCLE_STATE_ACTIVE:
+    if cycle.state != CYCLE_STATE_ACTIVE:
         raise refusals.CycleState(cycle.name, state_name(cycle.state), "ACTIVE")
     return cycle
 
@@ -116,7 +116,7 @@ def metadata_of(
         metadata.effective_date.CopyFrom(date_message(effective))
     if not blank(reason := getattr(request, "reason", "")):
         metadata.reason.plain = plain(reason)
-    metadata.category = getattr(request, "category", Category.CATEGORY_UNSPECIFIED)
+    metadata.category = getattr(request, "category", CATEGORY_UNSPECIFIED)
     if request.HasField("source_time"):
         metadata.source_time.CopyFrom(moment(request.source_time, "source_time"))
     return metadata

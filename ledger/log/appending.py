@@ -61,7 +61,7 @@ class Appender:
                 self._refresh(connection)
             else:
                 return planned.outcomes
-        digests = [append.request.digest() for append in appends if append.request is not None]
+        digests = [append.request.digest for append in appends if append.request is not None]
         answered = stored_requests(connection, digests)
         planned = self._plan(connection, appends, recorded_us, answered)
         self._write(connection, planned)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Protocol
 
@@ -29,16 +29,17 @@ class RequestKey:
     principal: str
     request_id: str
     content_hash: bytes
+    digest: bytes = field(init=False)
+    """The 16 bytes under which the log keeps the request, for ever.
 
-    def digest(self) -> bytes:
-        """The 16 bytes under which the log keeps the request, for ever.
+    A digest instead of the text: it costs the log half of the pages, and a principal that has to
+    be forgotten later never gets into the table.
+    """
 
-        A digest instead of the text: it costs the log half of the pages, and a principal that has
-        to be forgotten later never gets into the table.
-        """
+    def __post_init__(self) -> None:
         # The length keeps ("ab", "c") and ("a", "bc") apart.
         text = f"{len(self.principal)}:{self.principal}{self.request_id}"
-        return blake2b(text.encode(), digest_size=16).digest()
+        object.__setattr__(self, "digest", blake2b(text.encode(), digest_size=16).digest())
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ def plan(appends: Sequence[Append], recorded_us: int, known: Known) -> Plan:
     spoilt: set[str] = set()
     streams, changed = known.streams, result.changed
     for append in appends:
-        digest = append.request.digest() if append.request is not None else b""
+        digest = append.request.digest if append.request is not None else b""
         refusal: Outcome | None = answered.get(digest)
         if refusal is None:
             for stream, version in append.guards.items():

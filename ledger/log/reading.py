@@ -133,7 +133,7 @@ class SQLiteLogReader:
             return int(position)
 
     def find_requests(self, keys: Sequence[RequestKey]) -> list[Repeated | None]:
-        digests = [key.digest() for key in keys]
+        digests = [key.digest for key in keys]
         with self.datastore.raw("read", writes=False) as connection:
             found = stored_requests(connection, digests)
         return [found.get(digest) for digest in digests]

@@ -24,11 +24,6 @@ from service.lane.link import FRAME_BYTES, Answer, Ask, Frames, Ready, Turn, fra
 if TYPE_CHECKING:
     from ledger.call import Caller
 
-FRAMES_UNANSWERED: Final = 2
-"""Frames that the lane may have at a time: the one that it works on, and the one that comes next.
-
-What comes meanwhile gathers here, where a caller who gives up takes nothing with them.
-"""
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 60.0
 LONGEST_PAUSE_SECONDS: Final = 2.0
@@ -122,7 +117,7 @@ class Desk:
         self._last_position = 0
         self._counts = LaneCounts()
         self._link: _Link | None = None
-        self._unanswered = 0
+        self._working = False
         self._stopping = False
         self._starting: asyncio.Task[None] | None = None
 
@@ -144,7 +139,7 @@ class Desk:
         if isinstance(greeting, LogError):
             await link.ended()
             raise greeting
-        self._link, self._unanswered = link, 0
+        self._link, self._working = link, False
 
     async def close(self) -> None:
         """Refuses new calls, answers those that were taken, and returns when the lane has ended."""
@@ -186,22 +181,27 @@ class Desk:
         return replace(self._counts, waiting=len(self._pending))
 
     def _hand_over(self) -> None:
-        while self._link and self._gathered and self._unanswered < FRAMES_UNANSWERED:
-            asks: list[Ask] = []
-            size = 0
-            while self._gathered and len(asks) < BATCH_AT_MOST and size < FRAME_BYTES:
-                ask = self._gathered.popleft()
-                # Those who have given up are not there any more.
-                if ask.number in self._pending:
-                    asks.append(ask)
-                    size += len(ask.raw)
-            if asks:
-                self._unanswered += 1
-                self._link.send(asks)
+        """Give the lane what has gathered, unless it works: then that gathers on.
+
+        What has not been handed over takes nothing with it when its caller gives up.
+        """
+        if self._link is None or self._working:
+            return
+        asks: list[Ask] = []
+        size = 0
+        while self._gathered and len(asks) < BATCH_AT_MOST and size < FRAME_BYTES:
+            ask = self._gathered.popleft()
+            # Those who have given up are not there any more.
+            if ask.number in self._pending:
+                asks.append(ask)
+                size += len(ask.raw)
+        if asks:
+            self._working = True
+            self._link.send(asks)
 
     def turned(self, turn: Turn) -> None:
         """What a turn of the lane gave."""
-        self._unanswered -= turn.frames
+        self._working = self._working and not turn.taken_in
         self._counts = turn.counts
         if turn.last_position > self._last_position:
             self._last_position = turn.last_position

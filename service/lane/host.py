@@ -59,19 +59,17 @@ class Host:
     def run(self) -> None:
         """Answers everything that is asked before the desk hangs up, then returns."""
         self._send(Ready())
-        open_ = True
-        while open_ or self._lane.waiting:
+        asks: list[Ask] | None = []
+        while asks is not None or self._lane.waiting:
+            if asks is not None:
+                asks = self._receive(wait=not self._lane.waiting)
             answers: list[Answer] = []
-            frames = self._receive(wait=not self._lane.waiting) if open_ else []
-            if frames is None:
-                open_, frames = False, []
-            for asks in frames:
-                for ask in asks:
-                    self._admit(ask, answers)
+            for ask in asks or ():
+                self._admit(ask, answers)
             for job, outcome in self._lane.run():
                 self._settle(job, outcome, answers)
-            if answers or frames:
-                self._tell(answers, len(frames))
+            if answers or asks:
+                self._tell(answers, taken_in=bool(asks))
         self._readers.shutdown()
         counts = self._lane.counts()
         log.info(
@@ -81,20 +79,23 @@ class Host:
             refusals=counts.refusals,
         )
 
-    def _receive(self, *, wait: bool) -> list[list[Ask]] | None:
-        """The frames that have come, or the next one if asked to wait; None at the end."""
-        found: list[list[Ask]] = []
+    def _receive(self, *, wait: bool) -> list[Ask] | None:
+        """The calls of the next frame, none if it has not come and is not waited for.
+
+        None when the desk has hung up.
+        """
         while True:
             try:
                 data = self._link.recv(READ_BYTES, 0 if wait else socket.MSG_DONTWAIT)
             except BlockingIOError:
-                return found
+                return []
             except ConnectionError:
                 return None
             if not data:
-                return found or None
-            found += self._frames.feed(data)
-            wait = wait and not found
+                return None
+            # The desk sends a frame when it knows that the one before is taken in.
+            for asks in self._frames.feed(data):
+                return list[Ask](asks)
 
     def _admit(self, ask: Ask, answers: list[Answer]) -> None:
         """Makes a command of a call and puts it into the lane, or says why not."""
@@ -125,7 +126,7 @@ class Host:
             self._readers.submit(self._answer_later, ask, job, outcome)
 
     def _answer_later(self, ask: Ask, job: Job, done: Done) -> None:
-        self._tell([self._answer(ask, job, done, may_read=True)], 0)
+        self._tell([self._answer(ask, job, done, may_read=True)], taken_in=False)
 
     def _answer(self, ask: Ask, job: Job, done: Done, *, may_read: bool) -> Answer:
         request_id = job.command.request_id
@@ -143,8 +144,8 @@ class Host:
             return _refused(ask, request_id, error)
         return Answer(ask.number, raw, request_id, response.position)
 
-    def _tell(self, answers: list[Answer], frames: int) -> None:
-        self._send(Turn(answers, frames, self._lane.last_position, self._lane.counts()))
+    def _tell(self, answers: list[Answer], *, taken_in: bool) -> None:
+        self._send(Turn(answers, taken_in, self._lane.last_position, self._lane.counts()))
 
     def _send(self, message: object) -> None:
         data = framed(message)

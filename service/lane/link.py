@@ -11,8 +11,6 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ledger.log.command import Done
     from ledger.log.lane import LaneCounts
     from service.errors import Told
@@ -53,10 +51,14 @@ class Answer(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """What one turn of the lane gave; `frames` of calls were taken in since the turn before."""
+    """What one turn of the lane gave.
+
+    `taken_in` says that a frame of calls is done with: each is answered, waits in the lane for
+    another turn, or has a thread that answers it later.
+    """
 
     answers: list[Answer]
-    frames: int
+    taken_in: bool
     last_position: int
     counts: LaneCounts
 
@@ -77,9 +79,10 @@ class Frames:
     def __init__(self) -> None:
         self._bytes = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[Any]:
+    def feed(self, data: bytes) -> list[Any]:
         """The messages that are whole now."""
         self._bytes += data
+        messages: list[Any] = []
         begin = 0
         while len(self._bytes) - begin >= _LENGTH.size:
             body = begin + _LENGTH.size
@@ -87,7 +90,7 @@ class Frames:
             if len(self._bytes) < end:
                 break
             # Our own bytes, see above.
-            message = pickle.loads(memoryview(self._bytes)[body:end])  # noqa: S301
+            messages.append(pickle.loads(memoryview(self._bytes)[body:end]))  # noqa: S301
             begin = end
-            yield message
         del self._bytes[:begin]
+        return messages

@@ -26,6 +26,7 @@ from projections.filter_fields import (
     Field,
     enum,
 )
+from projections.touched import foreseen, touched
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -45,9 +46,12 @@ class Kept(Stored, Protocol):
 
 
 class Facets:
-    """An event's facets; each is parsed or looked up when it is first asked for."""
+    """An event's facets; each is parsed or looked up when it is first asked for.
 
-    def __init__(self, kept: Kept, owners: Owners, stream: str = "") -> None:
+    `stream` is the event's own: the objective's of a key result's revision.
+    """
+
+    def __init__(self, kept: Kept, owners: Owners, stream: str) -> None:
         self.kept = kept
         self.owners = owners
         self.stream = stream
@@ -62,11 +66,16 @@ class Facets:
         """What happened."""
         return fact_of(self.kept)
 
-    @cached_property
+    @property
     def effective(self) -> date | None:
         """The day from which it holds, as recorded; None for what holds from the beginning."""
         effective = recorded_day(self.metadata.effective_date)
         return None if effective == ALWAYS else effective
+
+    @property
+    def holds_from(self) -> date:
+        """The same of an event in an objective's stream, whose cycle has a first day."""
+        return self.effective or self.owners.cycle(self.stream).first_day
 
     @cached_property
     def subjects(self) -> frozenset[str]:
@@ -74,45 +83,60 @@ class Facets:
         return subjects_of(self.fact)
 
     @cached_property
-    def objectives(self) -> frozenset[str]:
-        """The objectives among them, and those of its key results."""
-        return frozenset(stream_of(s) for s in self.subjects if s.startswith("objectives/"))
+    def changed(self) -> frozenset[str]:
+        """The fields of a definition that it changed."""
+        return changed_by(self.fact)
 
     @cached_property
     def cycle(self) -> Cycle | None:
         """The cycle that it belongs to, as known now; None for what belongs to none."""
-        named: str = getattr(self.fact, "cycle", "")
-        if named:
-            return self.owners.cycle_named(named)
-        if self.objectives:
-            return self.owners.cycle(min(self.objectives))
-        if name := getattr(self.fact, "adjustment", ""):
-            return self.owners.cycle_of_adjustment(name)
+        if self.stream.startswith("objectives/"):
+            return self.owners.cycle(self.stream)
+        if child := getattr(self.fact, "child", ""):
+            return self.owners.cycle(stream_of(child))
+        if name := getattr(self.fact, "cycle", ""):
+            return self.owners.cycle_named(name)
+        if self.stream.startswith("adjustments/"):
+            return self.owners.cycle_of_adjustment(self.stream)
         return None
 
     @property
-    def first_day(self) -> date | None:
-        """The first day of its cycle, from which holds what has no day of its own."""
-        return self.cycle.first_day if self.cycle is not None else None
-
-    @cached_property
-    def teams(self) -> frozenset[str]:
-        """The teams that it is about, and those of its objectives just before and after."""
-        own: str = getattr(self.fact, "team", "")
-        of_objectives = (
-            self.owners.teams(objective, self.kept.position) for objective in self.objectives
-        )
-        return frozenset({own} - {""}).union(*of_objectives)
-
-    @cached_property
     def after_plan(self) -> bool:
         """Whether it came after the plan commitment of its cycle."""
         return self.cycle is not None and is_after_plan(self.cycle, self.kept.position)
 
+    @property
+    def teams(self) -> frozenset[str]:
+        """The teams of its objective, in whose stream it is, just before and just after."""
+        return self.owners.teams(self.stream, self.kept.position)
+
     @cached_property
-    def changed(self) -> frozenset[str]:
-        """The fields of a definition that it changed."""
-        return changed_by(self.fact)
+    def touched(self) -> frozenset[str]:
+        """The objectives, cycles and teams that it is about, however far."""
+        own = [self.fact]
+        if isinstance(self.fact, facts.AdjustmentApproved | facts.AdjustmentRejected):
+            own += self.owners.facts_of_adjustment(self.stream, self.kept.position)
+        return frozenset(name for fact in own for name in touched(fact)) - {""}
+
+    @property
+    def cycles_touched(self) -> frozenset[str]:
+        """The cycles among them, and those of the objectives."""
+        return frozenset(
+            self.owners.cycle(name).name if name.startswith("objectives/") else name
+            for name in self.touched
+            if name.startswith(("objectives/", "cycles/"))
+        )
+
+    @property
+    def teams_touched(self) -> frozenset[str]:
+        """The teams among them, and those of the objectives just before and just after."""
+        of_objectives = (
+            self.owners.teams(name, self.kept.position)
+            for name in self.touched
+            if name.startswith("objectives/")
+        )
+        own = (name for name in self.touched if name.startswith("teams/"))
+        return frozenset(own).union(*of_objectives)
 
 
 def is_after_plan(cycle: Cycle, position: int) -> bool:
@@ -142,11 +166,6 @@ def subjects_of(fact: Message) -> frozenset[str]:
     return frozenset([next(name for field in own if (name := getattr(told, field, "")))])
 
 
-def foreseen(fact: facts.AdjustmentProposed) -> list[Message]:
-    """The events that a proposal would make."""
-    return [getattr(each, str(each.WhichOneof("event"))) for each in fact.foreseen]
-
-
 CATEGORY: Final = enum(Category.DESCRIPTOR, "CATEGORY_")
 
 REVISION_FIELDS: Final[Mapping[str, Field[Facets]]] = {
@@ -154,7 +173,7 @@ REVISION_FIELDS: Final[Mapping[str, Field[Facets]]] = {
     "adjustment": Field(NAME, lambda event: event.metadata.adjustment),
     "after_plan_commitment": Field(BOOLEAN, lambda event: event.after_plan),
     "category": Field(CATEGORY, lambda event: event.metadata.category or None),
-    "effective_date": Field(DAY, lambda event: event.effective or event.first_day),
+    "effective_date": Field(DAY, lambda event: event.holds_from),
     "event_type": Field(EVENT_TYPE, lambda event: event.kept.event_type),
     "field": Field(NAMES, lambda event: event.changed),
     "on_behalf_of": Field(NAME, lambda event: event.metadata.on_behalf_of.plain),
@@ -164,4 +183,4 @@ REVISION_FIELDS: Final[Mapping[str, Field[Facets]]] = {
     "subject": Field(NAMES, lambda event: event.subjects),
     "team": Field(NAMES, lambda event: event.teams),
 }
-"""What revisions may be filtered by."""
+"""What revisions may be filtered by; all of them belong to a cycle."""

@@ -10,6 +10,7 @@ from projections.event_facets import REVISION_FIELDS, Facets
 from projections.filter_fields import (
     DAY,
     NAME,
+    NAMES,
     Field,
     has_wildcard,
     instant_us,
@@ -36,9 +37,10 @@ LOOKED_THROUGH_AT_A_TIME: Final = 256
 
 FIELDS: Final[Mapping[str, Field[Facets]]] = {
     **REVISION_FIELDS,
-    "cycle": Field(NAME, lambda event: event.cycle.name if event.cycle else ""),
+    "cycle": Field(NAMES, lambda event: event.cycles_touched),
     "effective_date": Field(DAY, lambda event: event.effective),
     "stream": Field(NAME, lambda event: event.stream),
+    "team": Field(NAMES, lambda event: event.teams_touched),
 }
 """What events may be filtered by."""
 

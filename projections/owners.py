@@ -12,6 +12,7 @@ from ledger.refusals import NotFound
 from projections import adjustments, revisions
 
 if TYPE_CHECKING:
+    from google.protobuf.message import Message
     from sqlalchemy import Connection
 
     from projections.revisions import RevisionRow
@@ -50,11 +51,15 @@ class Owners:
         Raises:
             NotFound: it is not known.
         """
-        rows = adjustments.of(self._connection, name, self._known)
-        if not rows:
+        events = self.facts_of_adjustment(name, self._known)
+        if not events:
             raise NotFound(name)
         # An adjustment's first event proposes or makes it.
-        return self.cycle_named(rows[0].fact.cycle)  # type: ignore[attr-defined]
+        return self.cycle_named(events[0].cycle)  # type: ignore[attr-defined]
+
+    def facts_of_adjustment(self, name: str, position: int) -> list[Message]:
+        """What an adjustment's own stream holds up to a position."""
+        return [row.fact for row in adjustments.of(self._connection, name, position)]
 
     def cycle_named(self, name: str) -> Cycle:
         """A cycle, as it is known now.

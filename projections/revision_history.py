@@ -168,7 +168,7 @@ def _candidates(
     for rows in rows_of(connection, scope, known.position, order, after):
         owners.load(stream_of(row.subject) for row, _ in rows)
         for row, cursor in rows:
-            facets = Facets(row, owners)
+            facets = Facets(row, owners, stream_of(row.subject))
             wanted = (
                 (known.day is None or row.effective <= known.day)
                 and (facets.after_plan or not asked.after_plan_commitment)

@@ -484,7 +484,7 @@ class ListEventsRequest(_message.Message):
     """The latest first."""
     filter: _builtins.str
     """Only those that pass this filter; see the head of this file. Fields: those of
-    ListKeyResultRevisions, `cycle` (name: the cycle that it belongs to) and `stream` (name); the
+    ListKeyResultRevisions, `cycle` (names: those of all that it is about) and `stream` (name); the
     `effective_date` is that of the metadata, which facts from the beginning do not have. What is
     asked of `event_type`, `stream`, `position` and `recorded_time` by comparisons that are joined
     by AND alone is found by index; for all else events are looked through.

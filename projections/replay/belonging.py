@@ -8,23 +8,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ledger.event import fact_of
-from ledger.objectives import objective_of, stream_of
+from ledger.objectives import objective_of
 from ledger.teams import team_of
 from okr.v1 import events_pb2 as facts
 from projections import adjustments, plan, revisions
+from projections.touched import touched
 
 if TYPE_CHECKING:
-    from google.protobuf.message import Message
     from sqlalchemy import Connection
 
     from ledger.event import Record
     from ledger.revision import Revision
     from projections.views import Views
-
-_SUBJECTS: Final = {
-    *("cycle", "team", "objective", "key_result", "continued_from", "child", "parent", "subject"),
-}
-"""The fields in which facts name what they are about, wherever they have them."""
 
 _OF_TWO_OBJECTIVES: Final = (facts.KeyResultCarriedOver.DESCRIPTOR.full_name,)
 """What the stream of an objective holds that is about another one too."""
@@ -122,7 +117,7 @@ def _about(connection: Connection, records: Sequence[Record]) -> Mapping[int, se
             found[record.position] = {record.stream}
             continue
         fact = fact_of(record)
-        found[record.position] = set(_named(fact))
+        found[record.position] = set(touched(fact))
         if isinstance(fact, facts.AdjustmentApproved | facts.AdjustmentRejected):
             decided[record.position] = record.stream
     known = records[-1].position
@@ -130,25 +125,8 @@ def _about(connection: Connection, records: Sequence[Record]) -> Mapping[int, se
     for position, adjustment in decided.items():
         for row in rows[adjustment]:
             if row.position <= position:
-                found[position] |= set(_named(row.fact))
+                found[position] |= set(touched(row.fact))
     return found
-
-
-def _named(fact: Message) -> Iterator[str]:
-    """The objectives, cycles and teams that a fact is about."""
-    for field in _SUBJECTS.intersection(fact.DESCRIPTOR.fields_by_name):
-        yield stream_of(getattr(fact, field))
-    match fact:
-        case facts.StrategyAdjusted():
-            yield from map(stream_of, fact.subjects)
-        case facts.ObjectiveCreated():
-            yield fact.definition.team
-        case facts.ObjectiveRevised():
-            yield fact.after.team
-        case facts.AdjustmentProposed():
-            for foreseen in fact.foreseen:
-                for _, event in foreseen.ListFields():
-                    yield from _named(event)
 
 
 def _teams_of(name: str, found: Sequence[Revision]) -> History:

@@ -19,11 +19,16 @@ from okr.calls import (
     Prepared,
 )
 from okr.errors import OkrError
-from okr.resuming import DEFAULT_PATIENCE_SECONDS, Resuming, ended
+from okr.resuming import DEFAULT_PATIENCE_SECONDS, Request, Resuming, ended
 from okr.v1.audit_service_pb2_grpc import AuditServiceStub
 from okr.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from okr.v1.operations_service_pb2_grpc import OperationsServiceStub
-from okr.v1.replay_service_pb2 import WatchEventsRequest, WatchEventsResponse
+from okr.v1.replay_service_pb2 import (
+    WatchEventsRequest,
+    WatchEventsResponse,
+    WatchScoresRequest,
+    WatchScoresResponse,
+)
 from okr.v1.replay_service_pb2_grpc import ReplayServiceStub
 from okr.v1.score_service_pb2_grpc import ScoreServiceStub
 
@@ -75,16 +80,33 @@ class AsyncOkrClient:
         """Token of the client's latest write, for others to read it; empty before the first."""
         return self._calls.token
 
-    async def watch_events(
+    def watch_events(
         self,
         request: WatchEventsRequest,
         *,
         patience_seconds: float = DEFAULT_PATIENCE_SECONDS,
     ) -> AsyncGenerator[WatchEventsResponse, None]:
         """Every event after the request's start: as `OkrClient.watch_events`, with `async for`."""
+        return self._watch(self.replay.WatchEvents, request, patience_seconds)
+
+    def watch_scores(
+        self,
+        request: WatchScoresRequest,
+        *,
+        patience_seconds: float = DEFAULT_PATIENCE_SECONDS,
+    ) -> AsyncGenerator[WatchScoresResponse, None]:
+        """A scorecard and then what moves in it: as `OkrClient.watch_scores`."""
+        return self._watch(self.replay.WatchScores, request, patience_seconds)
+
+    async def _watch(
+        self,
+        method: Callable[[Request], Any],
+        request: Request,
+        patience_seconds: float,
+    ) -> AsyncGenerator[Any, None]:
         watch = Resuming(request, patience_seconds)
         while True:
-            answers = self.replay.WatchEvents(watch.request)
+            answers = method(watch.request)
             try:
                 async for answer in answers:
                     watch.took(answer)

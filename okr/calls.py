@@ -23,6 +23,7 @@ ON_BEHALF_OF_KEY: Final = "okr-on-behalf-of"
 
 # Watches are opened again by the client itself, after the last answer: see `okr.resuming`.
 _SERVICES = ("LedgerService", "ScoreService", "AuditService", "OperationsService")
+_REPLAYS = ("ReplayCycle", "GetRetrospective")
 
 SERVICE_CONFIG: Final = {
     # Without it every call of a channel goes to the first server of the address.
@@ -32,7 +33,10 @@ SERVICE_CONFIG: Final = {
     # that it has not begun; what a caller cancels itself is never repeated.
     "methodConfig": [
         {
-            "name": [{"service": f"okr.v1.{service}"} for service in _SERVICES],
+            "name": [
+                *({"service": f"okr.v1.{service}"} for service in _SERVICES),
+                *({"service": "okr.v1.ReplayService", "method": method} for method in _REPLAYS),
+            ],
             "retryPolicy": {
                 "maxAttempts": 5,
                 "initialBackoff": "0.3s",

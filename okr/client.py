@@ -19,7 +19,7 @@ with OkrClient("127.0.0.1:50051", actor="people/p-7f3a") as okr:
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -34,11 +34,16 @@ from okr.calls import (
     Prepared,
 )
 from okr.errors import OkrError
-from okr.resuming import DEFAULT_PATIENCE_SECONDS, Resuming, ended
+from okr.resuming import DEFAULT_PATIENCE_SECONDS, Request, Resuming, ended
 from okr.v1.audit_service_pb2_grpc import AuditServiceStub
 from okr.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from okr.v1.operations_service_pb2_grpc import OperationsServiceStub
-from okr.v1.replay_service_pb2 import WatchEventsRequest, WatchEventsResponse
+from okr.v1.replay_service_pb2 import (
+    WatchEventsRequest,
+    WatchEventsResponse,
+    WatchScoresRequest,
+    WatchScoresResponse,
+)
 from okr.v1.replay_service_pb2_grpc import ReplayServiceStub
 from okr.v1.score_service_pb2_grpc import ScoreServiceStub
 
@@ -51,7 +56,7 @@ class OkrClient:
     answer or raises `OkrError`. Writes get a request id unless the request has one; reads wait for
     the client's latest write unless the request names another token; UNAVAILABLE is retried within
     the deadline. A method of `replay` returns an iterator of answers, without a deadline, that
-    ends with its connection; `watch_events` goes on across connections.
+    ends with its connection; `watch_events` and `watch_scores` go on across connections.
     """
 
     ledger: LedgerServiceStub
@@ -107,9 +112,29 @@ class OkrClient:
         Raises:
             OkrError: the request is refused, or no server has answered for `patience_seconds`.
         """
+        return self._watch(self.replay.WatchEvents, request, patience_seconds)
+
+    def watch_scores(
+        self,
+        request: WatchScoresRequest,
+        *,
+        patience_seconds: float = DEFAULT_PATIENCE_SECONDS,
+    ) -> Generator[WatchScoresResponse, None, None]:
+        """A scorecard and then what moves in it, for ever: else as `watch_events`.
+
+        After a dropped connection comes a scorecard again, with what moved meanwhile.
+        """
+        return self._watch(self.replay.WatchScores, request, patience_seconds)
+
+    def _watch(
+        self,
+        method: Callable[[Request], Any],
+        request: Request,
+        patience_seconds: float,
+    ) -> Generator[Any, None, None]:
         watch = Resuming(request, patience_seconds)
         while True:
-            answers = self.replay.WatchEvents(watch.request)
+            answers = method(watch.request)
             try:
                 for answer in answers:
                     watch.took(answer)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
 
 from google.protobuf.any_pb2 import Any as AnyMessage
 from sqlalchemy import Connection
@@ -11,7 +10,6 @@ from sqlalchemy import Connection
 from ledger.adjustment_resources import Step, change_resource
 from ledger.adjustment_resources import resource as adjustment_resource
 from ledger.event import Record
-from ledger.objectives import KEY_RESULTS
 from ledger.refusals import NotFound
 from ledger.scoring.exact import ZERO, subtract, text
 from ledger.values import timestamp
@@ -30,7 +28,7 @@ from projections.filter_fields import predicate
 from projections.order_by import Order, ordered
 from projections.owners import Owners
 from projections.paging import Cursor, Listed, Slice, sifted
-from projections.scorecard import Tree, tree
+from projections.scorecard import Tree, by_level, lines, tree
 
 TYPE_URL = "type.googleapis.com/"
 ADJUSTMENTS_AT_A_TIME = 32
@@ -130,8 +128,8 @@ def _effects(
     for position in (made.first_position - 1, made.last_position):
         cycle, day = cycle_at(connection, made.cycle, Known(position, recorded_us, None))
         standings.append(tree(connection, cycle, "", position, day))
-    before, after = (dict(scores_of(each)) for each in standings)
-    for name in sorted(dict.fromkeys([*after, *before]), key=_level):
+    before, after = ({line.name: line.score for line in lines(each)} for each in standings)
+    for name in by_level([*after, *before]):
         earlier, later = before.get(name), after.get(name)
         if earlier != later:
             yield resources.ScoreEffect(
@@ -140,29 +138,6 @@ def _effects(
                 score_after=answers.number(later),
                 difference=text(subtract(later or ZERO, earlier or ZERO)),
             )
-
-
-def _level(name: str) -> int:
-    """The order of effects: key results, objectives, teams, the cycle."""
-    if KEY_RESULTS in name:
-        return 0
-    return 1 + ("objectives", "teams", "cycles").index(name.partition("/")[0])
-
-
-def scores_of(of: Tree) -> Iterator[tuple[str, Decimal | None]]:
-    """Every score of a tree by name: key results, objectives, teams, the cycle."""
-    standings = [of.board.standings.objective(name) for name in of.order]
-    for objective in standings:
-        for key_result in objective.key_results:
-            current = key_result.facts.current
-            if not current.dropped and objective.counts:
-                yield current.name, key_result.scores.current
-    for objective in standings:
-        if objective.counts:
-            yield objective.objective.name, objective.score
-    for team, group in of.groups.items():
-        yield team, group.scores.current
-    yield of.cycle.name, of.root.scores.current
 
 
 def event(record: Record, log_id: str, epoch: int) -> event_record.Event:

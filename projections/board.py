@@ -23,8 +23,9 @@ from ledger.standing import Contribution, Facts, KeyResultFacts, Standings
 from okr.v1.events_pb2 import Aligned
 from okr.v1.resources_pb2 import CheckIn as CheckInResource
 from okr.v1.values_pb2 import Aggregation, AlignmentKind, KeyResultDefinition, ScoringPolicy
-from projections import alignments, plan, revisions
-from projections.known_check_ins import KnownCheckIn, all_in_force, counts, in_force
+from projections import plan
+from projections.known_check_ins import KnownCheckIn
+from projections.source import Source, Tables
 
 Policies = Mapping[str, ScoringPolicy]
 """Scoring policies by cycle."""
@@ -58,26 +59,33 @@ def described(known: KnownCheckIn) -> CheckInResource:
     )
 
 
-def board(
-    connection: Connection,
+def board(connection: Connection, objectives: Iterable[str], position: int, day: date) -> Board:
+    """Everything known at a position and in force on a day, of the objectives and their children.
+
+    Names that are not known or do not hold yet are left out. Costs by the number of key results
+    of the objectives and of all that contribute to them.
+    """
+    return board_of(Tables(connection), objectives, position, day)
+
+
+def board_of(
+    source: Source,
     objectives: Iterable[str],
     position: int,
     day: date,
     *,
     simulated: Policies = _NONE,
 ) -> Board:
-    """Everything known at a position and in force on a day, of the objectives and their children.
+    """The same from any source.
 
-    `simulated` has, by cycle, the policy to score it under in place of its own. Names that are not
-    known or do not hold yet are left out. Costs by the number of key results of the objectives
-    and of all that contribute to them.
+    `simulated` has, by cycle, the policy to score it under in place of its own.
     """
-    alignment = _alignment(connection, list(dict.fromkeys(objectives)), position)
-    names = list(dict.fromkeys([*alignment, *(stream_of(name) for name in _children(alignment))]))
+    alignment = alignment_of(source, list(dict.fromkeys(objectives)), position)
+    names = with_children(alignment)
     collections = [plan.key_results_of(name) for name in names]
-    members = plan.members_of_many(connection, collections, position)
+    members = source.members(collections, position)
     key_results = [name for collection in members.values() for name in collection]
-    made = _facts(connection, names, key_results, position, day, simulated=simulated)
+    made = _facts(source, names, key_results, position, day, simulated=simulated)
     planned = {
         name: made.facts.cycles[made.facts.objectives[name].cycle].plan_position
         for name in made.facts.planned
@@ -102,11 +110,11 @@ def board(
 
 def key_result_board(connection: Connection, key_result: str, position: int, day: date) -> Board:
     """The same of a single key result: nothing else of its objective is in it."""
-    return _facts(connection, [stream_of(key_result)], [key_result], position, day)
+    return _facts(Tables(connection), [stream_of(key_result)], [key_result], position, day)
 
 
 def _facts(
-    connection: Connection,
+    source: Source,
     objectives: Sequence[str],
     key_results: Sequence[str],
     position: int,
@@ -114,13 +122,13 @@ def _facts(
     *,
     simulated: Policies = _NONE,
 ) -> Board:
-    own = _revisions(connection, objectives, position)
+    own = source.revisions(objectives, position)
     found = {n: o for n, known in own.items() if (o := objective_of(n, known, day)) is not None}
-    cycles = _cycles(connection, {o.cycle for o in found.values()}, position, day)
+    cycles = _cycles(source, {o.cycle for o in found.values()}, position, day)
     cycles.update((n, under(cycles[n], p)) for n, p in simulated.items() if n in cycles)
     present = [name for name in key_results if stream_of(name) in found]
     cycle_of_each = {name: cycles[found[stream_of(name)].cycle] for name in present}
-    definitions, check_ins = _key_results(connection, cycle_of_each, position, day)
+    definitions, check_ins = _key_results(source, cycle_of_each, position, day)
     parts: dict[str, dict[str, KeyResult]] = {name: {} for name in found}
     for name, facts in definitions.items():
         parts[stream_of(name)][name] = facts.current
@@ -144,21 +152,26 @@ def _board(facts: Facts, known_check_ins: Mapping[tuple[str, int], KnownCheckIn]
     return Board(facts, Standings(facts), known_check_ins)
 
 
-def _alignment(
-    connection: Connection, objectives: Sequence[str], position: int
-) -> dict[str, list[Revision]]:
+def alignment_of(
+    source: Source, objectives: Sequence[str], position: int
+) -> dict[str, Sequence[Revision]]:
     """What is known of the edges to the objectives, and to all that ever contributed to them.
 
     By parent. A child whose contribution ended may still count in the original plan.
     """
-    found: dict[str, list[Revision]] = {}
+    found: dict[str, Sequence[Revision]] = {}
     frontier = list(objectives)
     while frontier:
-        known = alignments.ever_of_parents(connection, frontier, position)
+        known = source.edges(frontier, position)
         found.update(known)
         children = [name for name in _children(known) if KEY_RESULTS not in name]
         frontier = [name for name in dict.fromkeys(children) if name not in found]
     return found
+
+
+def with_children(alignment: Mapping[str, Sequence[Revision]]) -> list[str]:
+    """The objectives of an alignment and those of all that ever contributed, each once."""
+    return list(dict.fromkeys([*alignment, *(stream_of(name) for name in _children(alignment))]))
 
 
 def _children(alignment: Mapping[str, Sequence[Revision]]) -> Iterator[str]:
@@ -178,19 +191,10 @@ def _contributions(known: Iterable[Revision], day: date) -> list[Contribution]:
     ]
 
 
-def _revisions(
-    connection: Connection, subjects: Sequence[str], position: int
-) -> dict[str, list[Revision]]:
-    rows = revisions.of_many(connection, subjects, position)
-    return {subject: [row.revision for row in known] for subject, known in rows.items()}
-
-
-def _cycles(
-    connection: Connection, names: Iterable[str], position: int, day: date
-) -> dict[str, Cycle]:
+def _cycles(source: Source, names: Iterable[str], position: int, day: date) -> dict[str, Cycle]:
     """The cycles with the definition of the day, and their states as known, whatever the day."""
     found = {}
-    for name, known in _revisions(connection, sorted(names), position).items():
+    for name, known in source.revisions(sorted(names), position).items():
         cycle = cycle_of(name, known, max(day, _first_day(name, known)))
         if cycle is not None:
             found[name] = cycle
@@ -209,10 +213,10 @@ def _is_planned(name: str, known: Sequence[Revision], plan_position: int) -> boo
 
 
 def _key_results(
-    connection: Connection, cycle_of_each: Mapping[str, Cycle], position: int, day: date
+    source: Source, cycle_of_each: Mapping[str, Cycle], position: int, day: date
 ) -> tuple[dict[str, KeyResultFacts], dict[tuple[str, int], KnownCheckIn]]:
     """The key results in the order given, and the check-ins in force."""
-    known = _revisions(connection, list(cycle_of_each), position)
+    known = source.revisions(list(cycle_of_each), position)
     current = {n: k for n in cycle_of_each if (k := key_result_of(n, known[n], day)) is not None}
     original = {n: _planned_definition(n, known[n], cycle_of_each[n]) for n in current}
     in_full = [
@@ -220,10 +224,11 @@ def _key_results(
         for name in current
         if needs_all(map(definition_in, known[name]), cycle_of_each[name].definition.policy)
     ]
-    last = in_force(connection, [n for n in current if n not in set(in_full)], position, day)
-    held: dict[str, list[KnownCheckIn]] = {name: [found] for name, found in last.items()}
-    held.update(all_in_force(connection, in_full, position, day))
-    recorded = counts(connection, list(current), position)
+    in_part = [n for n in current if n not in set(in_full)]
+    last = source.last_check_ins(in_part, position, day)
+    held: dict[str, Sequence[KnownCheckIn]] = {name: [found] for name, found in last.items()}
+    held.update(source.all_check_ins(in_full, position, day))
+    recorded = source.check_in_counts(list(current), position)
     found: dict[str, KeyResultFacts] = {}
     for name, key_result in current.items():
         check_ins = [each.check_in for each in held.get(name, ())]

@@ -93,9 +93,14 @@ def scorecard_at(
         DayOutsideCycle, DayInFuture: the day asked for is not one of the cycle's.
     """
     cycle, day = cycle_at(connection, cycle_name, known)
-    card = scorecard(tree(connection, cycle, team, known.position, day))
-    if cycle.state == CycleState.CYCLE_STATE_SEALED:
-        _add_seal(connection, card, cycle, known)
+    return with_seal(connection, tree(connection, cycle, team, known.position, day), known)
+
+
+def with_seal(connection: Connection, of: Tree, known: Known) -> resources.Scorecard:
+    """The scorecard of a tree; of a sealed cycle with its seal and what was amended beside it."""
+    card = scorecard(of)
+    if of.cycle.state == CycleState.CYCLE_STATE_SEALED:
+        _add_seal(connection, card, of.cycle, known)
     return card
 
 

@@ -86,3 +86,14 @@ class InstantsReversed(Refusal):
     def __str__(self) -> str:
         word = "position" if self.axis == "known_at" else "day"
         return f"since is about {word} {self.since}, which lies after {self.as_of}, that of as_of"
+
+
+@dataclass(eq=False)
+class ReplayTooLarge(Refusal):
+    """The cycle has more events than a replay takes: at least `events`."""
+
+    events: int
+    limit: int
+
+    def __str__(self) -> str:
+        return f"the cycle has more than {self.limit} events, too many to be replayed at once"

@@ -34,6 +34,7 @@ from projections.check_ins import (
     NO_MOMENT,
     RECORDED,
     RETRACTED,
+    CheckInRow,
     Kind,
     check_ins,
 )
@@ -215,6 +216,21 @@ def counts(connection: Connection, key_results: Sequence[str], known: int) -> di
     return found
 
 
+def rows_of(
+    connection: Connection, key_results: Sequence[str], known: int
+) -> dict[str, list[CheckInRow]]:
+    """Every event about the check-ins of each key result known at a position, in order.
+
+    Costs by their number.
+    """
+    found: dict[str, list[CheckInRow]] = {name: [] for name in key_results}
+    for width, names in pages(key_results):
+        for row in connection.execute(_rows_of(width), {**names, "known": known}):
+            made = CheckInRow._make(row)
+            found[made.key_result].append(made)
+    return found
+
+
 Selected = Select[*tuple[Any, ...]]
 """A statement whose rows are `KnownCheckIn`s."""
 
@@ -270,6 +286,17 @@ def _described(rows: FromClause, retracted: ColumnElement[bool]) -> Selected:
 
 
 _NO: Final = literal_column("0", Integer) != literal_column("0", Integer)
+
+
+@cache
+def _rows_of(width: int) -> Select[*tuple[Any, ...]]:
+    names = wanted(width)
+    return (
+        select(check_ins)
+        .join(names, check_ins.c.key_result == names.c.name)
+        .where(check_ins.c.position <= bindparam("known"))
+        .order_by(check_ins.c.key_result, check_ins.c.position)
+    )
 
 
 @cache

@@ -178,11 +178,19 @@ def members_of_many(
     connection: Connection, collections: Sequence[str], known: int
 ) -> dict[str, list[str]]:
     """The members of each collection known at a position, in the order of their first entries."""
-    found: dict[str, list[str]] = {collection: [] for collection in collections}
+    found = entries_of_many(connection, collections, known)
+    return {name: [entry.member for entry in entries] for name, entries in found.items()}
+
+
+def entries_of_many(
+    connection: Connection, collections: Sequence[str], known: int
+) -> dict[str, list[Membership]]:
+    """The same with the position of each member's first entry."""
+    found: dict[str, list[Membership]] = {collection: [] for collection in collections}
     for width, names in pages(collections):
         for row in connection.execute(_of(width), {**names, "known": known}):
             made = Membership._make(row)
-            found[made.collection].append(made.member)
+            found[made.collection].append(made)
     return found
 
 

@@ -27,10 +27,11 @@ from okr.v1.score_service_pb2 import SimulatePolicyRequest
 from okr.v1.values_pb2 import ObjectiveState, ScoringPolicy
 from projections import answers
 from projections.as_of import Known
-from projections.board import Board, Policies, board
+from projections.board import Board, Policies, board_of
 from projections.catalogue import cycle_at
 from projections.paging import Listed, Slice, cut
 from projections.scorecard import Tree, tree
+from projections.source import Source
 
 POLICIES = "policies/"
 SIMULATED_NAME = "what-if"
@@ -106,7 +107,7 @@ def _simulated(request: SimulatePolicyRequest, cycle: Cycle) -> ScoringPolicy:
 
 
 def _board(
-    connection: Connection,
+    source: Source,
     objectives: Sequence[str],
     position: int,
     day: date,
@@ -114,7 +115,7 @@ def _board(
     simulated: Policies,
 ) -> Board:
     """A board under simulated policies, where what the old policies graded is open again."""
-    made = board(connection, objectives, position, day, simulated=simulated)
+    made = board_of(source, objectives, position, day, simulated=simulated)
     opened = {
         name: replace(found, closed=ObjectiveState.OBJECTIVE_STATE_UNSPECIFIED)
         for name, found in made.facts.objectives.items()

@@ -29,7 +29,7 @@ from okr.v1.resources_pb2 import Lesson
 from okr.v1.retrospective_pb2 import CarryOverReason, ConfidenceRole
 from projections import alignments, answers
 from projections.as_of import Known
-from projections.audit import list_adjustments, scores_of
+from projections.audit import list_adjustments
 from projections.catalogue import cycle_at
 from projections.cycle_end import list_lessons, review
 from projections.outcomes import Outcome, mid_day, outcomes
@@ -42,7 +42,7 @@ from projections.revision_history import (
     show_key_result,
     show_objective,
 )
-from projections.scorecard import Tree, tree
+from projections.scorecard import Tree, lines, tree
 
 _GRADES: Final = frozenset(
     kind.DESCRIPTOR.full_name for kind in (facts.ObjectiveGraded, facts.ObjectiveRegraded)
@@ -152,7 +152,7 @@ def _adjustments(
     connection: Connection, of: Tree, known: Known
 ) -> Iterator[looked_back.AdjustmentOutcome]:
     """The adjustments that changed something of the tree, with where the scores of it ended."""
-    ends = dict(scores_of(of))
+    ends = {line.name: line.score for line in lines(of)}
     inside = {*_inside(of), *ends}
     asked = ListAdjustmentsRequest(cycle=of.cycle.name, filter="state = APPLIED")
     for made in whole(lambda part: list_adjustments(connection, asked, known, part)):

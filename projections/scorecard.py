@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from ledger.cycles import Cycle
+from ledger.objectives import KEY_RESULTS
 from ledger.policies import policy_of
 from ledger.refusals import NotFound
 from ledger.scoring.exact import text
-from ledger.scoring.pace import elapsed_share
+from ledger.scoring.pace import Status, elapsed_share
 from ledger.standing import GroupStanding
 from ledger.teams import Team, team_of
 from ledger.values import date_message
 from okr.v1 import resources_pb2 as resources
-from projections import answers, plan, revisions
-from projections.board import Board, board
+from projections import answers, plan
+from projections.board import Board, board_of
+from projections.source import Source, Tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class Tree:
     root: GroupStanding
 
 
-MakeBoard = Callable[[Connection, Sequence[str], int, date], Board]
+MakeBoard = Callable[[Source, Sequence[str], int, date], Board]
 """Gathers what is known of objectives at a position and in force on a day."""
 
 
@@ -50,7 +54,7 @@ def tree(
     position: int,
     day: date,
     *,
-    make: MakeBoard = board,
+    make: MakeBoard = board_of,
 ) -> Tree:
     """The standings known at a position; of the whole cycle where no team is given.
 
@@ -59,11 +63,24 @@ def tree(
     Raises:
         NotFound: the team is not known or does not hold on the day.
     """
-    teams = teams_on(connection, position, day)
+    return tree_of(Tables(connection), cycle, team, position, day, make=make)
+
+
+def tree_of(
+    source: Source,
+    cycle: Cycle,
+    team: str,
+    position: int,
+    day: date,
+    *,
+    make: MakeBoard = board_of,
+) -> Tree:
+    """The same from any source."""
+    teams = _teams_on(source, position, day)
     if team and team not in teams:
         raise NotFound(team)
     names = below(teams, team)
-    made = make(connection, candidates(connection, cycle, team, names, position), position, day)
+    made = make(source, _candidates(source, cycle, team, names, position), position, day)
     own: dict[str, list[str]] = {name: [] for name in names}
     for name, objective in made.facts.objectives.items():
         if objective.cycle == cycle.name and objective.definition.team in own:
@@ -76,6 +93,41 @@ def tree(
     order = [objective for name in names for objective in own[name]]
     root = groups[team] if team else made.standings.group(order, cycle, whole_cycle=True)
     return Tree(cycle, team, day, made, teams, order, groups, root)
+
+
+class Line(NamedTuple):
+    """A line of a scorecard: what it is of, its score and its status."""
+
+    name: str
+    score: Decimal | None
+    status: Status
+
+
+def lines(of: Tree) -> Iterator[Line]:
+    """What counts in a tree: key results, objectives, teams, the cycle."""
+    standings = [of.board.standings.objective(name) for name in of.order]
+    counting = [objective for objective in standings if objective.counts]
+    for objective in counting:
+        for key_result in objective.key_results:
+            current = key_result.facts.current
+            if not current.dropped:
+                yield Line(current.name, key_result.scores.current, key_result.status)
+    for objective in counting:
+        yield Line(objective.objective.name, objective.score, objective.status)
+    for team, group in of.groups.items():
+        yield Line(team, group.scores.current, group.status)
+    yield Line(of.cycle.name, of.root.scores.current, of.root.status)
+
+
+def by_level(names: Iterable[str]) -> list[str]:
+    """Names in the order of a scorecard's lines, each once: those of one kind as they are given."""
+    return sorted(dict.fromkeys(names), key=_level)
+
+
+def _level(name: str) -> int:
+    if KEY_RESULTS in name:
+        return 0
+    return 1 + ("objectives", "teams", "cycles").index(name.partition("/")[0])
 
 
 def scorecard(of: Tree) -> resources.Scorecard:
@@ -102,9 +154,13 @@ def scorecard(of: Tree) -> resources.Scorecard:
 
 def teams_on(connection: Connection, position: int, day: date) -> dict[str, Team]:
     """The teams known at a position, as they are on a day, by name."""
-    names = [entry.member for entry in plan.members_of(connection, plan.TEAMS, position)]
-    known = revisions.of_many(connection, names, position)
-    found = {name: team_of(name, [row.revision for row in known[name]], day) for name in names}
+    return _teams_on(Tables(connection), position, day)
+
+
+def _teams_on(source: Source, position: int, day: date) -> dict[str, Team]:
+    names = source.members([plan.TEAMS], position).get(plan.TEAMS, ())
+    known = source.revisions(names, position)
+    found = {name: team_of(name, known[name], day) for name in names}
     return {name: team for name, team in sorted(found.items()) if team is not None}
 
 
@@ -136,11 +192,16 @@ def candidates(
     connection: Connection, cycle: Cycle, team: str, names: Sequence[str], position: int
 ) -> list[str]:
     """The cycle's objectives by creation; below a team those that were ever of its tree."""
-    objectives = plan.members_of(connection, plan.objectives_of(cycle.name), position)
-    all_of_them = [entry.member for entry in objectives]
+    return _candidates(Tables(connection), cycle, team, names, position)
+
+
+def _candidates(
+    source: Source, cycle: Cycle, team: str, names: Sequence[str], position: int
+) -> list[str]:
+    own = plan.objectives_of(cycle.name)
+    all_of_them = list(source.members([own], position).get(own, ()))
     if not team:
         return all_of_them
-    collections = [plan.objectives_of(name) for name in names]
-    members = plan.members_of_many(connection, collections, position)
+    members = source.members([plan.objectives_of(name) for name in names], position)
     of_tree = {name for collection in members.values() for name in collection}
     return [name for name in all_of_them if name in of_tree]

@@ -158,6 +158,9 @@ READ_ROWS: Final[Mapping[type[Exception], Row]] = {
     projections.InstantsReversed: Row(
         _WRONG, reason.ERROR_REASON_INSTANTS_REVERSED, ("axis", "since", "as_of"), field="since"
     ),
+    projections.ReplayTooLarge: Row(
+        _EXHAUSTED, reason.ERROR_REASON_REPLAY_TOO_LARGE, ("events", "limit")
+    ),
     projections.Displaced: Row(
         StatusCode.UNAVAILABLE, reason.ERROR_REASON_PROJECTION_STOPPED, ("projection",)
     ),

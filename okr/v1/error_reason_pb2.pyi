@@ -152,6 +152,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INVALID_ARGUMENT: the earlier of two pairs of instants lies after the later one.
     Metadata: `axis` ("known_at" or "effective_at"), `since`, `asOf` (the two positions or days).
     """
+    ERROR_REASON_REPLAY_TOO_LARGE: _ErrorReason.ValueType  # 60
+    """RESOURCE_EXHAUSTED: the cycle has more events than a replay takes; ask for a team.
+    Metadata: `events`, `limit`.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The `reason` of the `google.rpc.ErrorInfo` in every error of this package, without the prefix
@@ -288,5 +292,9 @@ its subject the name, its description the etags before and now, and the events.
 ERROR_REASON_INSTANTS_REVERSED: ErrorReason.ValueType  # 50
 """INVALID_ARGUMENT: the earlier of two pairs of instants lies after the later one.
 Metadata: `axis` ("known_at" or "effective_at"), `since`, `asOf` (the two positions or days).
+"""
+ERROR_REASON_REPLAY_TOO_LARGE: ErrorReason.ValueType  # 60
+"""RESOURCE_EXHAUSTED: the cycle has more events than a replay takes; ask for a team.
+Metadata: `events`, `limit`.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -23,12 +23,15 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from google.type import date_pb2 as google_dot_type_dot_date__pb2
 from okr.v1 import event_record_pb2 as okr_dot_v1_dot_event__record__pb2
+from okr.v1 import resources_pb2 as okr_dot_v1_dot_resources__pb2
 from okr.v1 import retrospective_pb2 as okr_dot_v1_dot_retrospective__pb2
 from okr.v1 import values_pb2 as okr_dot_v1_dot_values__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bokr/v1/replay_service.proto\x12\x06okr.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x19okr/v1/event_record.proto\x1a\x1aokr/v1/retrospective.proto\x1a\x13okr/v1/values.proto\"\xc6\x03\n\x12WatchEventsRequest\x12\"\n\x0cresume_token\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01H\x00\x12!\n\x0e\x61\x66ter_position\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00\x12\x1b\n\x08\x66rom_now\x18\x03 \x01(\x08\x42\x07\xbaH\x04j\x02\x08\x01H\x00\x12\'\n\x06stream\x18\x04 \x01(\tB\x17\xbaH\x14r\x12\x18\xc8\x01\x32\r^[a-z0-9/-]*$\x12<\n\x0b\x65vent_types\x18\x05 \x03(\tB\'\xbaH$\x92\x01!\x10\x32\"\x1dr\x1b\x32\x19^okr\\.v1\\.[A-Za-z]{1,60}$\x12\x42\n\x04team\x18\x06 \x01(\tB4\xbaH1r,2*^teams/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\xd8\x01\x01\x12\x44\n\x05\x63ycle\x18\x07 \x01(\tB5\xbaH2r-2+^cycles/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\xd8\x01\x01\x12&\n\x12\x63heckpoint_seconds\x18\x08 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90\x1c(\x00\x12#\n\x11\x61t_least_as_fresh\x18\x14 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x42\x0e\n\x05start\x12\x05\xbaH\x02\x08\x01\"h\n\x13WatchEventsResponse\x12\x1d\n\x06\x65vents\x18\x01 \x03(\x0b\x32\r.okr.v1.Event\x12\x11\n\tcaught_up\x18\x02 \x01(\x08\x12\x10\n\x08position\x18\x14 \x01(\x03\x12\r\n\x05token\x18\x15 \x01(\t\"\xe2\x01\n\x17GetRetrospectiveRequest\x12\x41\n\x05\x63ycle\x18\x01 \x01(\tB2\xbaH/r-2+^cycles/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\x12\x42\n\x04team\x18\x02 \x01(\tB4\xbaH1r,2*^teams/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\xd8\x01\x01\x12#\n\x11\x61t_least_as_fresh\x18\x14 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1b\n\x05\x61s_of\x18\x15 \x01(\x0b\x32\x0c.okr.v1.AsOf\"i\n\x18GetRetrospectiveResponse\x12,\n\rretrospective\x18\x01 \x01(\x0b\x32\x15.okr.v1.Retrospective\x12\x10\n\x08position\x18\x14 \x01(\x03\x12\r\n\x05token\x18\x15 \x01(\t2\xba\x01\n\rReplayService\x12M\n\x0bWatchEvents\x12\x1a.okr.v1.WatchEventsRequest\x1a\x1b.okr.v1.WatchEventsResponse\"\x03\x90\x02\x01\x30\x01\x12Z\n\x10GetRetrospective\x12\x1f.okr.v1.GetRetrospectiveRequest\x1a .okr.v1.GetRetrospectiveResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bokr/v1/replay_service.proto\x12\x06okr.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x19okr/v1/event_record.proto\x1a\x16okr/v1/resources.proto\x1a\x1aokr/v1/retrospective.proto\x1a\x13okr/v1/values.proto\"\xd0\x01\n\tScoreMove\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x19\n\x0cscore_before\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x18\n\x0bscore_after\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x12\n\ndifference\x18\x04 \x01(\t\x12%\n\rstatus_before\x18\x05 \x01(\x0e\x32\x0e.okr.v1.Status\x12$\n\x0cstatus_after\x18\x06 \x01(\x0e\x32\x0e.okr.v1.StatusB\x0f\n\r_score_beforeB\x0e\n\x0c_score_after\"\x81\x02\n\x0bReplayFrame\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x1e\n\x03\x64\x61y\x18\x02 \x01(\x0b\x32\x11.google.type.Date\x12\x16\n\x0eknown_position\x18\x03 \x01(\x03\x12.\n\nknown_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\tscorecard\x18\x05 \x01(\x0b\x32\x11.okr.v1.Scorecard\x12\x1d\n\x06\x65vents\x18\x06 \x03(\x0b\x32\r.okr.v1.Event\x12\x13\n\x0b\x65vent_count\x18\x07 \x01(\x03\x12 \n\x05moves\x18\x08 \x03(\x0b\x32\x11.okr.v1.ScoreMove\"\xc6\x03\n\x12WatchEventsRequest\x12\"\n\x0cresume_token\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01H\x00\x12!\n\x0e\x61\x66ter_position\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00\x12\x1b\n\x08\x66rom_now\x18\x03 \x01(\x08\x42\x07\xbaH\x04j\x02\x08\x01H\x00\x12\'\n\x06stream\x18\x04 \x01(\tB\x17\xbaH\x14r\x12\x18\xc8\x01\x32\r^[a-z0-9/-]*$\x12<\n\x0b\x65vent_types\x18\x05 \x03(\tB\'\xbaH$\x92\x01!\x10\x32\"\x1dr\x1b\x32\x19^okr\\.v1\\.[A-Za-z]{1,60}$\x12\x42\n\x04team\x18\x06 \x01(\tB4\xbaH1r,2*^teams/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\xd8\x01\x01\x12\x44\n\x05\x63ycle\x18\x07 \x01(\tB5\xbaH2r-2+^cycles/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\xd8\x01\x01\x12&\n\x12\x63heckpoint_seconds\x18\x08 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90\x1c(\x00\x12#\n\x11\x61t_least_as_fresh\x18\x14 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x42\x0e\n\x05start\x12\x05\xbaH\x02\x08\x01\"h\n\x13WatchEventsResponse\x12\x1d\n\x06\x65vents\x18\x01 \x03(\x0b\x32\r.okr.v1.Event\x12\x11\n\tcaught_up\x18\x02 \x01(\x08\x12\x10\n\x08position\x18\x14 \x01(\x03\x12\r\n\x05token\x18\x15 \x01(\t\"\x88\x02\n\x12WatchScoresRequest\x12\x41\n\x05\x63ycle\x18\x01 \x01(\tB2\xbaH/r-2+^cycles/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\x12\x42\n\x04team\x18\x02 \x01(\tB4\xbaH1r,2*^teams/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\xd8\x01\x01\x12\x1e\n\x0cresume_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12&\n\x12\x63heckpoint_seconds\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90\x1c(\x00\x12#\n\x11\x61t_least_as_fresh\x18\x14 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"\xb7\x01\n\x13WatchScoresResponse\x12$\n\tscorecard\x18\x01 \x01(\x0b\x32\x11.okr.v1.Scorecard\x12\x1e\n\x03\x64\x61y\x18\x02 \x01(\x0b\x32\x11.google.type.Date\x12 \n\x05moves\x18\x03 \x03(\x0b\x32\x11.okr.v1.ScoreMove\x12\x17\n\x0f\x65vent_positions\x18\x04 \x03(\x03\x12\x10\n\x08position\x18\x14 \x01(\x03\x12\r\n\x05token\x18\x15 \x01(\t\"\xd2\x04\n\x12ReplayCycleRequest\x12\x41\n\x05\x63ycle\x18\x01 \x01(\tB2\xbaH/r-2+^cycles/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\x12\x42\n\x04team\x18\x02 \x01(\tB4\xbaH1r,2*^teams/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\xd8\x01\x01\x12,\n\x04step\x18\x03 \x01(\x0e\x32\x12.okr.v1.ReplayStepB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x34\n\tknowledge\x18\x04 \x01(\x0e\x32\x17.okr.v1.ReplayKnowledgeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x14\n\x0c\x63hanges_only\x18\x05 \x01(\x08\x12\x86\x01\n\tfirst_day\x18\x06 \x01(\x0b\x32\x11.google.type.DateB`\xbaH]\xba\x01Z\n\tdate.full\x12\x1cmust be a full calendar date\x1a/this.year > 0 && this.month > 0 && this.day > 0\x12#\n\x11\x61t_least_as_fresh\x18\x14 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1b\n\x05\x61s_of\x18\x15 \x01(\x0b\x32\x0c.okr.v1.AsOf:p\xbaHm\x1ak\n\x16replay.event_knowledge\x12*events are replayed by what was known then\x1a%this.step != 3 || this.knowledge != 2\"Z\n\x13ReplayCycleResponse\x12\"\n\x05\x66rame\x18\x01 \x01(\x0b\x32\x13.okr.v1.ReplayFrame\x12\x10\n\x08position\x18\x14 \x01(\x03\x12\r\n\x05token\x18\x15 \x01(\t\"\xe2\x01\n\x17GetRetrospectiveRequest\x12\x41\n\x05\x63ycle\x18\x01 \x01(\tB2\xbaH/r-2+^cycles/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\x12\x42\n\x04team\x18\x02 \x01(\tB4\xbaH1r,2*^teams/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\xd8\x01\x01\x12#\n\x11\x61t_least_as_fresh\x18\x14 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1b\n\x05\x61s_of\x18\x15 \x01(\x0b\x32\x0c.okr.v1.AsOf\"i\n\x18GetRetrospectiveResponse\x12,\n\rretrospective\x18\x01 \x01(\x0b\x32\x15.okr.v1.Retrospective\x12\x10\n\x08position\x18\x14 \x01(\x03\x12\r\n\x05token\x18\x15 \x01(\t*k\n\nReplayStep\x12\x1b\n\x17REPLAY_STEP_UNSPECIFIED\x10\x00\x12\x13\n\x0fREPLAY_STEP_DAY\x10\x01\x12\x14\n\x10REPLAY_STEP_WEEK\x10\x02\x12\x15\n\x11REPLAY_STEP_EVENT\x10\x03*h\n\x0fReplayKnowledge\x12 \n\x1cREPLAY_KNOWLEDGE_UNSPECIFIED\x10\x00\x12\x19\n\x15REPLAY_KNOWLEDGE_THEN\x10\x01\x12\x18\n\x14REPLAY_KNOWLEDGE_NOW\x10\x02\x32\xd8\x02\n\rReplayService\x12M\n\x0bWatchEvents\x12\x1a.okr.v1.WatchEventsRequest\x1a\x1b.okr.v1.WatchEventsResponse\"\x03\x90\x02\x01\x30\x01\x12M\n\x0bWatchScores\x12\x1a.okr.v1.WatchScoresRequest\x1a\x1b.okr.v1.WatchScoresResponse\"\x03\x90\x02\x01\x30\x01\x12M\n\x0bReplayCycle\x12\x1a.okr.v1.ReplayCycleRequest\x1a\x1b.okr.v1.ReplayCycleResponse\"\x03\x90\x02\x01\x30\x01\x12Z\n\x10GetRetrospective\x12\x1f.okr.v1.GetRetrospectiveRequest\x1a .okr.v1.GetRetrospectiveResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -55,6 +58,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHEVENTSREQUEST'].fields_by_name['checkpoint_seconds']._serialized_options = b'\272H\007\032\005\030\220\034(\000'
   _globals['_WATCHEVENTSREQUEST'].fields_by_name['at_least_as_fresh']._loaded_options = None
   _globals['_WATCHEVENTSREQUEST'].fields_by_name['at_least_as_fresh']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_WATCHSCORESREQUEST'].fields_by_name['cycle']._loaded_options = None
+  _globals['_WATCHSCORESREQUEST'].fields_by_name['cycle']._serialized_options = b'\272H/r-2+^cycles/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'
+  _globals['_WATCHSCORESREQUEST'].fields_by_name['team']._loaded_options = None
+  _globals['_WATCHSCORESREQUEST'].fields_by_name['team']._serialized_options = b'\272H1r,2*^teams/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\330\001\001'
+  _globals['_WATCHSCORESREQUEST'].fields_by_name['resume_token']._loaded_options = None
+  _globals['_WATCHSCORESREQUEST'].fields_by_name['resume_token']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_WATCHSCORESREQUEST'].fields_by_name['checkpoint_seconds']._loaded_options = None
+  _globals['_WATCHSCORESREQUEST'].fields_by_name['checkpoint_seconds']._serialized_options = b'\272H\007\032\005\030\220\034(\000'
+  _globals['_WATCHSCORESREQUEST'].fields_by_name['at_least_as_fresh']._loaded_options = None
+  _globals['_WATCHSCORESREQUEST'].fields_by_name['at_least_as_fresh']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_REPLAYCYCLEREQUEST'].fields_by_name['cycle']._loaded_options = None
+  _globals['_REPLAYCYCLEREQUEST'].fields_by_name['cycle']._serialized_options = b'\272H/r-2+^cycles/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'
+  _globals['_REPLAYCYCLEREQUEST'].fields_by_name['team']._loaded_options = None
+  _globals['_REPLAYCYCLEREQUEST'].fields_by_name['team']._serialized_options = b'\272H1r,2*^teams/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\330\001\001'
+  _globals['_REPLAYCYCLEREQUEST'].fields_by_name['step']._loaded_options = None
+  _globals['_REPLAYCYCLEREQUEST'].fields_by_name['step']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
+  _globals['_REPLAYCYCLEREQUEST'].fields_by_name['knowledge']._loaded_options = None
+  _globals['_REPLAYCYCLEREQUEST'].fields_by_name['knowledge']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_REPLAYCYCLEREQUEST'].fields_by_name['first_day']._loaded_options = None
+  _globals['_REPLAYCYCLEREQUEST'].fields_by_name['first_day']._serialized_options = b'\272H]\272\001Z\n\tdate.full\022\034must be a full calendar date\032/this.year > 0 && this.month > 0 && this.day > 0'
+  _globals['_REPLAYCYCLEREQUEST'].fields_by_name['at_least_as_fresh']._loaded_options = None
+  _globals['_REPLAYCYCLEREQUEST'].fields_by_name['at_least_as_fresh']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_REPLAYCYCLEREQUEST']._loaded_options = None
+  _globals['_REPLAYCYCLEREQUEST']._serialized_options = b'\272Hm\032k\n\026replay.event_knowledge\022*events are replayed by what was known then\032%this.step != 3 || this.knowledge != 2'
   _globals['_GETRETROSPECTIVEREQUEST'].fields_by_name['cycle']._loaded_options = None
   _globals['_GETRETROSPECTIVEREQUEST'].fields_by_name['cycle']._serialized_options = b'\272H/r-2+^cycles/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'
   _globals['_GETRETROSPECTIVEREQUEST'].fields_by_name['team']._loaded_options = None
@@ -63,16 +90,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETRETROSPECTIVEREQUEST'].fields_by_name['at_least_as_fresh']._serialized_options = b'\272H\005r\003\030\310\001'
   _globals['_REPLAYSERVICE'].methods_by_name['WatchEvents']._loaded_options = None
   _globals['_REPLAYSERVICE'].methods_by_name['WatchEvents']._serialized_options = b'\220\002\001'
+  _globals['_REPLAYSERVICE'].methods_by_name['WatchScores']._loaded_options = None
+  _globals['_REPLAYSERVICE'].methods_by_name['WatchScores']._serialized_options = b'\220\002\001'
+  _globals['_REPLAYSERVICE'].methods_by_name['ReplayCycle']._loaded_options = None
+  _globals['_REPLAYSERVICE'].methods_by_name['ReplayCycle']._serialized_options = b'\220\002\001'
   _globals['_REPLAYSERVICE'].methods_by_name['GetRetrospective']._loaded_options = None
   _globals['_REPLAYSERVICE'].methods_by_name['GetRetrospective']._serialized_options = b'\220\002\001'
-  _globals['_WATCHEVENTSREQUEST']._serialized_start=145
-  _globals['_WATCHEVENTSREQUEST']._serialized_end=599
-  _globals['_WATCHEVENTSRESPONSE']._serialized_start=601
-  _globals['_WATCHEVENTSRESPONSE']._serialized_end=705
-  _globals['_GETRETROSPECTIVEREQUEST']._serialized_start=708
-  _globals['_GETRETROSPECTIVEREQUEST']._serialized_end=934
-  _globals['_GETRETROSPECTIVERESPONSE']._serialized_start=936
-  _globals['_GETRETROSPECTIVERESPONSE']._serialized_end=1041
-  _globals['_REPLAYSERVICE']._serialized_start=1044
-  _globals['_REPLAYSERVICE']._serialized_end=1230
+  _globals['_REPLAYSTEP']._serialized_start=2737
+  _globals['_REPLAYSTEP']._serialized_end=2844
+  _globals['_REPLAYKNOWLEDGE']._serialized_start=2846
+  _globals['_REPLAYKNOWLEDGE']._serialized_end=2950
+  _globals['_SCOREMOVE']._serialized_start=226
+  _globals['_SCOREMOVE']._serialized_end=434
+  _globals['_REPLAYFRAME']._serialized_start=437
+  _globals['_REPLAYFRAME']._serialized_end=694
+  _globals['_WATCHEVENTSREQUEST']._serialized_start=697
+  _globals['_WATCHEVENTSREQUEST']._serialized_end=1151
+  _globals['_WATCHEVENTSRESPONSE']._serialized_start=1153
+  _globals['_WATCHEVENTSRESPONSE']._serialized_end=1257
+  _globals['_WATCHSCORESREQUEST']._serialized_start=1260
+  _globals['_WATCHSCORESREQUEST']._serialized_end=1524
+  _globals['_WATCHSCORESRESPONSE']._serialized_start=1527
+  _globals['_WATCHSCORESRESPONSE']._serialized_end=1710
+  _globals['_REPLAYCYCLEREQUEST']._serialized_start=1713
+  _globals['_REPLAYCYCLEREQUEST']._serialized_end=2307
+  _globals['_REPLAYCYCLERESPONSE']._serialized_start=2309
+  _globals['_REPLAYCYCLERESPONSE']._serialized_end=2399
+  _globals['_GETRETROSPECTIVEREQUEST']._serialized_start=2402
+  _globals['_GETRETROSPECTIVEREQUEST']._serialized_end=2628
+  _globals['_GETRETROSPECTIVERESPONSE']._serialized_start=2630
+  _globals['_GETRETROSPECTIVERESPONSE']._serialized_end=2735
+  _globals['_REPLAYSERVICE']._serialized_start=2953
+  _globals['_REPLAYSERVICE']._serialized_end=3297
 # @@protoc_insertion_point(module_scope)

@@ -6,7 +6,8 @@ Streams: what happens, as it happens, and a quarter played again.
 Every answer of a watch carries a `position` and its `token`: everything up to it has been
 delivered or passed by. A stream that ended, for whatever reason, goes on after the last answer
 that the caller took in: send the same request with that token. Nothing is skipped and nothing
-comes twice.
+comes twice. A replay ends by itself, with its last frame; what it is of does not change, so one
+that was cut off is asked for again with the position of its answers.
 
 The server reads on only when the transport has taken the answer before, so a slow caller makes
 its own stream slow and costs the server no memory. A watch ends only with an error: UNAVAILABLE
@@ -17,8 +18,12 @@ RESOURCE_EXHAUSTED with OVERLOADED and a `google.rpc.RetryInfo` where too many s
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.type import date_pb2 as _date_pb2
 from okr.v1 import event_record_pb2 as _event_record_pb2
+from okr.v1 import resources_pb2 as _resources_pb2
 from okr.v1 import retrospective_pb2 as _retrospective_pb2
 from okr.v1 import values_pb2 as _values_pb2
 import builtins as _builtins
@@ -31,6 +36,187 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _ReplayStep:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReplayStepEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReplayStep.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REPLAY_STEP_UNSPECIFIED: _ReplayStep.ValueType  # 0
+    """Not said; refused."""
+    REPLAY_STEP_DAY: _ReplayStep.ValueType  # 1
+    """Each day of the cycle."""
+    REPLAY_STEP_WEEK: _ReplayStep.ValueType  # 2
+    """Each week of the cycle, seven days counted from its first day; the last may be shorter."""
+    REPLAY_STEP_EVENT: _ReplayStep.ValueType  # 3
+    """Each event. Always by what was known then."""
+
+class ReplayStep(_ReplayStep, metaclass=_ReplayStepEnumTypeWrapper):
+    """What a frame of a replay is of."""
+
+REPLAY_STEP_UNSPECIFIED: ReplayStep.ValueType  # 0
+"""Not said; refused."""
+REPLAY_STEP_DAY: ReplayStep.ValueType  # 1
+"""Each day of the cycle."""
+REPLAY_STEP_WEEK: ReplayStep.ValueType  # 2
+"""Each week of the cycle, seven days counted from its first day; the last may be shorter."""
+REPLAY_STEP_EVENT: ReplayStep.ValueType  # 3
+"""Each event. Always by what was known then."""
+Global___ReplayStep: _TypeAlias = ReplayStep  # noqa: Y015
+
+class _ReplayKnowledge:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReplayKnowledgeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReplayKnowledge.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REPLAY_KNOWLEDGE_UNSPECIFIED: _ReplayKnowledge.ValueType  # 0
+    """Not said: REPLAY_KNOWLEDGE_THEN."""
+    REPLAY_KNOWLEDGE_THEN: _ReplayKnowledge.ValueType  # 1
+    """What was known at the end of the frame's day, and of that day: what people saw. A fact was
+    known when the ledger learnt it; one that was imported with the time at which its source
+    recorded it, at that time; but never before a fact of the cycle at an earlier position. The
+    last frame knows everything.
+    """
+    REPLAY_KNOWLEDGE_NOW: _ReplayKnowledge.ValueType  # 2
+    """All that is known at the end of the replay, of the frame's day: late and corrected facts count
+    from the day on which they held.
+    """
+
+class ReplayKnowledge(_ReplayKnowledge, metaclass=_ReplayKnowledgeEnumTypeWrapper):
+    """By what knowledge a frame is scored."""
+
+REPLAY_KNOWLEDGE_UNSPECIFIED: ReplayKnowledge.ValueType  # 0
+"""Not said: REPLAY_KNOWLEDGE_THEN."""
+REPLAY_KNOWLEDGE_THEN: ReplayKnowledge.ValueType  # 1
+"""What was known at the end of the frame's day, and of that day: what people saw. A fact was
+known when the ledger learnt it; one that was imported with the time at which its source
+recorded it, at that time; but never before a fact of the cycle at an earlier position. The
+last frame knows everything.
+"""
+REPLAY_KNOWLEDGE_NOW: ReplayKnowledge.ValueType  # 2
+"""All that is known at the end of the replay, of the frame's day: late and corrected facts count
+from the day on which they held.
+"""
+Global___ReplayKnowledge: _TypeAlias = ReplayKnowledge  # noqa: Y015
+
+@_typing.final
+class ScoreMove(_message.Message):
+    """A score or a status that is another than it was."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SCORE_BEFORE_FIELD_NUMBER: _builtins.int
+    SCORE_AFTER_FIELD_NUMBER: _builtins.int
+    DIFFERENCE_FIELD_NUMBER: _builtins.int
+    STATUS_BEFORE_FIELD_NUMBER: _builtins.int
+    STATUS_AFTER_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """What the score is of: a key result, an objective, a team or a cycle."""
+    score_before: _builtins.str
+    """The score before, absent where there was none: it was not there, not graded or did not count."""
+    score_after: _builtins.str
+    """The score after, absent where there is none."""
+    difference: _builtins.str
+    """After − before, a signed decimal; a missing score counts as 0."""
+    status_before: _resources_pb2.Status.ValueType
+    """The status before, unspecified where it was not there."""
+    status_after: _resources_pb2.Status.ValueType
+    """The status after, unspecified where it is not there."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        score_before: _builtins.str | None = ...,
+        score_after: _builtins.str | None = ...,
+        difference: _builtins.str = ...,
+        status_before: _resources_pb2.Status.ValueType = ...,
+        status_after: _resources_pb2.Status.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_score_after", b"_score_after", "_score_before", b"_score_before", "score_after", b"score_after", "score_before", b"score_before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score_after", b"_score_after", "_score_before", b"_score_before", "difference", b"difference", "name", b"name", "score_after", b"score_after", "score_before", b"score_before", "status_after", b"status_after", "status_before", b"status_before"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__score_after: _TypeAlias = _typing.Literal["score_after"]  # noqa: Y015
+    _WhichOneofArgType__score_after: _TypeAlias = _typing.Literal["_score_after", b"_score_after"]  # noqa: Y015
+    _WhichOneofReturnType__score_before: _TypeAlias = _typing.Literal["score_before"]  # noqa: Y015
+    _WhichOneofArgType__score_before: _TypeAlias = _typing.Literal["_score_before", b"_score_before"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score_after) -> _WhichOneofReturnType__score_after | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score_before) -> _WhichOneofReturnType__score_before | None: ...
+
+Global___ScoreMove: _TypeAlias = ScoreMove  # noqa: Y015
+
+@_typing.final
+class ReplayFrame(_message.Message):
+    """A moment of a replayed cycle."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    DAY_FIELD_NUMBER: _builtins.int
+    KNOWN_POSITION_FIELD_NUMBER: _builtins.int
+    KNOWN_TIME_FIELD_NUMBER: _builtins.int
+    SCORECARD_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    EVENT_COUNT_FIELD_NUMBER: _builtins.int
+    MOVES_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Number of the frame: 1, 2, 3 …"""
+    known_position: _builtins.int
+    """The position up to which events were known."""
+    event_count: _builtins.int
+    """How many events these are where not all are shown."""
+    @_builtins.property
+    def day(self) -> _date_pb2.Date:
+        """The day that the scores are of: of a week its last."""
+
+    @_builtins.property
+    def known_time(self) -> _timestamp_pb2.Timestamp:
+        """When the last of these was known: see `ReplayKnowledge`."""
+
+    @_builtins.property
+    def scorecard(self) -> _resources_pb2.Scorecard:
+        """The scorecard, as GetScorecard gives it for that position and day. Absent from frames between
+        the first and the last where only changes are asked for.
+        """
+
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[_event_record_pb2.Event]:
+        """What had happened since the frame before, in order of position: events of the cycle, or of the
+        team in it, as WatchEvents tells them apart. By the knowledge of then those that were learnt
+        since; by that of now those that hold from a day since. At most 500 and 1 MiB; the first frame
+        has all that went before it.
+        """
+
+    @_builtins.property
+    def moves(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScoreMove]:
+        """What moved since the frame before: key results, objectives, teams, the cycle. Empty in the
+        first frame.
+        """
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        day: _date_pb2.Date | None = ...,
+        known_position: _builtins.int = ...,
+        known_time: _timestamp_pb2.Timestamp | None = ...,
+        scorecard: _resources_pb2.Scorecard | None = ...,
+        events: _abc.Iterable[_event_record_pb2.Event] | None = ...,
+        event_count: _builtins.int = ...,
+        moves: _abc.Iterable[Global___ScoreMove] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["day", b"day", "known_time", b"known_time", "scorecard", b"scorecard"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["day", b"day", "event_count", b"event_count", "events", b"events", "known_position", b"known_position", "known_time", b"known_time", "moves", b"moves", "number", b"number", "scorecard", b"scorecard"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplayFrame: _TypeAlias = ReplayFrame  # noqa: Y015
 
 @_typing.final
 class WatchEventsRequest(_message.Message):
@@ -158,6 +344,194 @@ class WatchEventsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WatchEventsResponse: _TypeAlias = WatchEventsResponse  # noqa: Y015
+
+@_typing.final
+class WatchScoresRequest(_message.Message):
+    """Request of WatchScores."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CYCLE_FIELD_NUMBER: _builtins.int
+    TEAM_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_SECONDS_FIELD_NUMBER: _builtins.int
+    AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    cycle: _builtins.str
+    """The cycle: "cycles/{cycle}"."""
+    team: _builtins.str
+    """Only this team with its sub-teams: "teams/{team}"; empty for the whole cycle."""
+    resume_token: _builtins.str
+    """`token` of the last answer that was taken in: the first answer then tells what moved since.
+    Empty for a new watch.
+    """
+    checkpoint_seconds: _builtins.int
+    """How long nothing may be sent, in seconds, up to 3 600; then comes an answer without moves.
+    0 means 15.
+    """
+    at_least_as_fresh: _builtins.str
+    """A token of a write or an earlier read: the first answer is at least as fresh."""
+    def __init__(
+        self,
+        *,
+        cycle: _builtins.str = ...,
+        team: _builtins.str = ...,
+        resume_token: _builtins.str = ...,
+        checkpoint_seconds: _builtins.int = ...,
+        at_least_as_fresh: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_as_fresh", b"at_least_as_fresh", "checkpoint_seconds", b"checkpoint_seconds", "cycle", b"cycle", "resume_token", b"resume_token", "team", b"team"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchScoresRequest: _TypeAlias = WatchScoresRequest  # noqa: Y015
+
+@_typing.final
+class WatchScoresResponse(_message.Message):
+    """An answer of WatchScores."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCORECARD_FIELD_NUMBER: _builtins.int
+    DAY_FIELD_NUMBER: _builtins.int
+    MOVES_FIELD_NUMBER: _builtins.int
+    EVENT_POSITIONS_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position that the scores take into account: every event up to it."""
+    token: _builtins.str
+    """Token of that position: pass it as `resume_token` to go on after this answer."""
+    @_builtins.property
+    def scorecard(self) -> _resources_pb2.Scorecard:
+        """The scorecard, in the first answer of each stream."""
+
+    @_builtins.property
+    def day(self) -> _date_pb2.Date:
+        """The day that the scores are of."""
+
+    @_builtins.property
+    def moves(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScoreMove]:
+        """What moved since the answer before: key results, objectives, teams, the cycle. In the first
+        answer what moved since the position of `resume_token`, if one was given, both as of this day.
+        """
+
+    @_builtins.property
+    def event_positions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Positions of the events since the answer before that bear on these scores, in order, whether
+        they moved one or not; the latest 1 000 where there are more.
+        """
+
+    def __init__(
+        self,
+        *,
+        scorecard: _resources_pb2.Scorecard | None = ...,
+        day: _date_pb2.Date | None = ...,
+        moves: _abc.Iterable[Global___ScoreMove] | None = ...,
+        event_positions: _abc.Iterable[_builtins.int] | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["day", b"day", "scorecard", b"scorecard"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["day", b"day", "event_positions", b"event_positions", "moves", b"moves", "position", b"position", "scorecard", b"scorecard", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchScoresResponse: _TypeAlias = WatchScoresResponse  # noqa: Y015
+
+@_typing.final
+class ReplayCycleRequest(_message.Message):
+    """Request of ReplayCycle."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CYCLE_FIELD_NUMBER: _builtins.int
+    TEAM_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    KNOWLEDGE_FIELD_NUMBER: _builtins.int
+    CHANGES_ONLY_FIELD_NUMBER: _builtins.int
+    FIRST_DAY_FIELD_NUMBER: _builtins.int
+    AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    cycle: _builtins.str
+    """The cycle: "cycles/{cycle}"."""
+    team: _builtins.str
+    """Only this team with its sub-teams: "teams/{team}"; empty for the whole cycle."""
+    step: Global___ReplayStep.ValueType
+    """What a frame is of."""
+    knowledge: Global___ReplayKnowledge.ValueType
+    """By what knowledge frames are scored."""
+    changes_only: _builtins.bool
+    """Leave the scorecard out of every frame but the first and the last: `moves` tell what changed."""
+    at_least_as_fresh: _builtins.str
+    """A token of a write or an earlier read: the replay is at least as fresh. Waits within the
+    call's deadline.
+    """
+    @_builtins.property
+    def first_day(self) -> _date_pb2.Date:
+        """The first frame is of this day, in the cycle's time zone; its first day when absent. Of events
+        those count that were known on or after it.
+        """
+
+    @_builtins.property
+    def as_of(self) -> _values_pb2.AsOf:
+        """The instants that the replay ends with: nothing that was learnt later is in it, and no day
+        after the effective one. Now, and the last day of the cycle that takes check-ins, when absent.
+        """
+
+    def __init__(
+        self,
+        *,
+        cycle: _builtins.str = ...,
+        team: _builtins.str = ...,
+        step: Global___ReplayStep.ValueType = ...,
+        knowledge: Global___ReplayKnowledge.ValueType = ...,
+        changes_only: _builtins.bool = ...,
+        first_day: _date_pb2.Date | None = ...,
+        at_least_as_fresh: _builtins.str = ...,
+        as_of: _values_pb2.AsOf | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "first_day", b"first_day"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "at_least_as_fresh", b"at_least_as_fresh", "changes_only", b"changes_only", "cycle", b"cycle", "first_day", b"first_day", "knowledge", b"knowledge", "step", b"step", "team", b"team"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplayCycleRequest: _TypeAlias = ReplayCycleRequest  # noqa: Y015
+
+@_typing.final
+class ReplayCycleResponse(_message.Message):
+    """An answer of ReplayCycle: one frame."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FRAME_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position that the whole replay was served at: it takes no later event into account."""
+    token: _builtins.str
+    """Token of that position."""
+    @_builtins.property
+    def frame(self) -> Global___ReplayFrame:
+        """The frame."""
+
+    def __init__(
+        self,
+        *,
+        frame: Global___ReplayFrame | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["frame", b"frame"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["frame", b"frame", "position", b"position", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplayCycleResponse: _TypeAlias = ReplayCycleResponse  # noqa: Y015
 
 @_typing.final
 class GetRetrospectiveRequest(_message.Message):

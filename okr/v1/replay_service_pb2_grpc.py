@@ -40,6 +40,16 @@ class ReplayServiceStub:
                 request_serializer=okr_dot_v1_dot_replay__service__pb2.WatchEventsRequest.SerializeToString,
                 response_deserializer=okr_dot_v1_dot_replay__service__pb2.WatchEventsResponse.FromString,
                 _registered_method=True)
+        self.WatchScores = channel.unary_stream(
+                '/okr.v1.ReplayService/WatchScores',
+                request_serializer=okr_dot_v1_dot_replay__service__pb2.WatchScoresRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_replay__service__pb2.WatchScoresResponse.FromString,
+                _registered_method=True)
+        self.ReplayCycle = channel.unary_stream(
+                '/okr.v1.ReplayService/ReplayCycle',
+                request_serializer=okr_dot_v1_dot_replay__service__pb2.ReplayCycleRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_replay__service__pb2.ReplayCycleResponse.FromString,
+                _registered_method=True)
         self.GetRetrospective = channel.unary_unary(
                 '/okr.v1.ReplayService/GetRetrospective',
                 request_serializer=okr_dot_v1_dot_replay__service__pb2.GetRetrospectiveRequest.SerializeToString,
@@ -64,6 +74,39 @@ class ReplayServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchScores(self, request, context):
+        """Watches the scores of a cycle, or of a team with its sub-teams in it: first the present
+        scorecard, then what moved, whenever something does. Never ends by itself; set no deadline.
+
+        The scores are those that GetScorecard gives for the answer's position and the present day.
+        Events that come faster than the caller reads, or than scores are computed, are told of
+        together, so that a slow caller gets fewer answers and always the latest scores. A score may
+        also move without an event, when a day begins; that is told within `checkpoint_seconds`.
+        Each answer with moves costs the server one scorecard.
+
+        Refused as WatchEvents is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReplayCycle(self, request, context):
+        """Plays a cycle again, frame by frame: how it stood, what had happened since the frame before,
+        and what that moved. Works for running and sealed cycles alike, and ends with the last frame.
+
+        Costs by the number of events, and by the number of frames times that of key results; what
+        the ledger holds of other cycles does not matter. Frames are made as they are read.
+
+        Refused with RESOURCE_NOT_FOUND (NOT_FOUND) where the cycle or the team is not known, with
+        DAY_OUTSIDE_CYCLE or DAY_IN_FUTURE (INVALID_ARGUMENT) for a day that is no day of the cycle or
+        has not come, with POSITION_AHEAD or INSTANT_OUT_OF_RANGE (OUT_OF_RANGE) for an instant beyond
+        the ledger, and with REPLAY_TOO_LARGE (RESOURCE_EXHAUSTED) where the cycle has more than
+        200 000 events: ask for a team.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetRetrospective(self, request, context):
         """Looks back on a cycle, or on a team with its sub-teams in it: plan and outcome, what was changed
         and what followed, check-in discipline, how well confidence and forecasts at mid-cycle foretold
@@ -82,6 +125,16 @@ def add_ReplayServiceServicer_to_server(servicer, server):
                     servicer.WatchEvents,
                     request_deserializer=okr_dot_v1_dot_replay__service__pb2.WatchEventsRequest.FromString,
                     response_serializer=okr_dot_v1_dot_replay__service__pb2.WatchEventsResponse.SerializeToString,
+            ),
+            'WatchScores': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchScores,
+                    request_deserializer=okr_dot_v1_dot_replay__service__pb2.WatchScoresRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_replay__service__pb2.WatchScoresResponse.SerializeToString,
+            ),
+            'ReplayCycle': grpc.unary_stream_rpc_method_handler(
+                    servicer.ReplayCycle,
+                    request_deserializer=okr_dot_v1_dot_replay__service__pb2.ReplayCycleRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_replay__service__pb2.ReplayCycleResponse.SerializeToString,
             ),
             'GetRetrospective': grpc.unary_unary_rpc_method_handler(
                     servicer.GetRetrospective,
@@ -117,6 +170,60 @@ class ReplayService:
             '/okr.v1.ReplayService/WatchEvents',
             okr_dot_v1_dot_replay__service__pb2.WatchEventsRequest.SerializeToString,
             okr_dot_v1_dot_replay__service__pb2.WatchEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchScores(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/okr.v1.ReplayService/WatchScores',
+            okr_dot_v1_dot_replay__service__pb2.WatchScoresRequest.SerializeToString,
+            okr_dot_v1_dot_replay__service__pb2.WatchScoresResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplayCycle(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/okr.v1.ReplayService/ReplayCycle',
+            okr_dot_v1_dot_replay__service__pb2.ReplayCycleRequest.SerializeToString,
+            okr_dot_v1_dot_replay__service__pb2.ReplayCycleResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -6,7 +6,8 @@ Streams: what happens, as it happens, and a quarter played again.
 Every answer of a watch carries a `position` and its `token`: everything up to it has been
 delivered or passed by. A stream that ended, for whatever reason, goes on after the last answer
 that the caller took in: send the same request with that token. Nothing is skipped and nothing
-comes twice.
+comes twice. A replay ends by itself, with its last frame; what it is of does not change, so one
+that was cut off is asked for again with the position of its answers.
 
 The server reads on only when the transport has taken the answer before, so a slow caller makes
 its own stream slow and costs the server no memory. A watch ends only with an error: UNAVAILABLE
@@ -53,6 +54,31 @@ class ReplayServiceStub:
     POSITION_AHEAD (OUT_OF_RANGE) where the position lies beyond the head, and
     RESOURCE_NOT_FOUND (NOT_FOUND) where the cycle or the team is not known.
     """
+    WatchScores: _grpc.UnaryStreamMultiCallable[_replay_service_pb2.WatchScoresRequest, _replay_service_pb2.WatchScoresResponse]
+    """Watches the scores of a cycle, or of a team with its sub-teams in it: first the present
+    scorecard, then what moved, whenever something does. Never ends by itself; set no deadline.
+
+    The scores are those that GetScorecard gives for the answer's position and the present day.
+    Events that come faster than the caller reads, or than scores are computed, are told of
+    together, so that a slow caller gets fewer answers and always the latest scores. A score may
+    also move without an event, when a day begins; that is told within `checkpoint_seconds`.
+    Each answer with moves costs the server one scorecard.
+
+    Refused as WatchEvents is.
+    """
+    ReplayCycle: _grpc.UnaryStreamMultiCallable[_replay_service_pb2.ReplayCycleRequest, _replay_service_pb2.ReplayCycleResponse]
+    """Plays a cycle again, frame by frame: how it stood, what had happened since the frame before,
+    and what that moved. Works for running and sealed cycles alike, and ends with the last frame.
+
+    Costs by the number of events, and by the number of frames times that of key results; what
+    the ledger holds of other cycles does not matter. Frames are made as they are read.
+
+    Refused with RESOURCE_NOT_FOUND (NOT_FOUND) where the cycle or the team is not known, with
+    DAY_OUTSIDE_CYCLE or DAY_IN_FUTURE (INVALID_ARGUMENT) for a day that is no day of the cycle or
+    has not come, with POSITION_AHEAD or INSTANT_OUT_OF_RANGE (OUT_OF_RANGE) for an instant beyond
+    the ledger, and with REPLAY_TOO_LARGE (RESOURCE_EXHAUSTED) where the cycle has more than
+    200 000 events: ask for a team.
+    """
     GetRetrospective: _grpc.UnaryUnaryMultiCallable[_replay_service_pb2.GetRetrospectiveRequest, _replay_service_pb2.GetRetrospectiveResponse]
     """Looks back on a cycle, or on a team with its sub-teams in it: plan and outcome, what was changed
     and what followed, check-in discipline, how well confidence and forecasts at mid-cycle foretold
@@ -74,6 +100,31 @@ class ReplayServiceAsyncStub(ReplayServiceStub):
     TOKEN_LOST (FAILED_PRECONDITION) where it is of a future that a restore has lost,
     POSITION_AHEAD (OUT_OF_RANGE) where the position lies beyond the head, and
     RESOURCE_NOT_FOUND (NOT_FOUND) where the cycle or the team is not known.
+    """
+    WatchScores: _aio.UnaryStreamMultiCallable[_replay_service_pb2.WatchScoresRequest, _replay_service_pb2.WatchScoresResponse]  # type: ignore[assignment]
+    """Watches the scores of a cycle, or of a team with its sub-teams in it: first the present
+    scorecard, then what moved, whenever something does. Never ends by itself; set no deadline.
+
+    The scores are those that GetScorecard gives for the answer's position and the present day.
+    Events that come faster than the caller reads, or than scores are computed, are told of
+    together, so that a slow caller gets fewer answers and always the latest scores. A score may
+    also move without an event, when a day begins; that is told within `checkpoint_seconds`.
+    Each answer with moves costs the server one scorecard.
+
+    Refused as WatchEvents is.
+    """
+    ReplayCycle: _aio.UnaryStreamMultiCallable[_replay_service_pb2.ReplayCycleRequest, _replay_service_pb2.ReplayCycleResponse]  # type: ignore[assignment]
+    """Plays a cycle again, frame by frame: how it stood, what had happened since the frame before,
+    and what that moved. Works for running and sealed cycles alike, and ends with the last frame.
+
+    Costs by the number of events, and by the number of frames times that of key results; what
+    the ledger holds of other cycles does not matter. Frames are made as they are read.
+
+    Refused with RESOURCE_NOT_FOUND (NOT_FOUND) where the cycle or the team is not known, with
+    DAY_OUTSIDE_CYCLE or DAY_IN_FUTURE (INVALID_ARGUMENT) for a day that is no day of the cycle or
+    has not come, with POSITION_AHEAD or INSTANT_OUT_OF_RANGE (OUT_OF_RANGE) for an instant beyond
+    the ledger, and with REPLAY_TOO_LARGE (RESOURCE_EXHAUSTED) where the cycle has more than
+    200 000 events: ask for a team.
     """
     GetRetrospective: _aio.UnaryUnaryMultiCallable[_replay_service_pb2.GetRetrospectiveRequest, _replay_service_pb2.GetRetrospectiveResponse]  # type: ignore[assignment]
     """Looks back on a cycle, or on a team with its sub-teams in it: plan and outcome, what was changed
@@ -99,6 +150,43 @@ class ReplayServiceServicer(metaclass=_abc_1.ABCMeta):
         TOKEN_LOST (FAILED_PRECONDITION) where it is of a future that a restore has lost,
         POSITION_AHEAD (OUT_OF_RANGE) where the position lies beyond the head, and
         RESOURCE_NOT_FOUND (NOT_FOUND) where the cycle or the team is not known.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchScores(
+        self,
+        request: _replay_service_pb2.WatchScoresRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_replay_service_pb2.WatchScoresResponse], _abc.AsyncIterator[_replay_service_pb2.WatchScoresResponse]]:
+        """Watches the scores of a cycle, or of a team with its sub-teams in it: first the present
+        scorecard, then what moved, whenever something does. Never ends by itself; set no deadline.
+
+        The scores are those that GetScorecard gives for the answer's position and the present day.
+        Events that come faster than the caller reads, or than scores are computed, are told of
+        together, so that a slow caller gets fewer answers and always the latest scores. A score may
+        also move without an event, when a day begins; that is told within `checkpoint_seconds`.
+        Each answer with moves costs the server one scorecard.
+
+        Refused as WatchEvents is.
+        """
+
+    @_abc_1.abstractmethod
+    def ReplayCycle(
+        self,
+        request: _replay_service_pb2.ReplayCycleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_replay_service_pb2.ReplayCycleResponse], _abc.AsyncIterator[_replay_service_pb2.ReplayCycleResponse]]:
+        """Plays a cycle again, frame by frame: how it stood, what had happened since the frame before,
+        and what that moved. Works for running and sealed cycles alike, and ends with the last frame.
+
+        Costs by the number of events, and by the number of frames times that of key results; what
+        the ledger holds of other cycles does not matter. Frames are made as they are read.
+
+        Refused with RESOURCE_NOT_FOUND (NOT_FOUND) where the cycle or the team is not known, with
+        DAY_OUTSIDE_CYCLE or DAY_IN_FUTURE (INVALID_ARGUMENT) for a day that is no day of the cycle or
+        has not come, with POSITION_AHEAD or INSTANT_OUT_OF_RANGE (OUT_OF_RANGE) for an instant beyond
+        the ledger, and with REPLAY_TOO_LARGE (RESOURCE_EXHAUSTED) where the cycle has more than
+        200 000 events: ask for a team.
         """
 
     @_abc_1.abstractmethod

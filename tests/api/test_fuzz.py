@@ -19,7 +19,12 @@ from okr.v1 import audit_service_pb2 as audit
 from okr.v1 import score_service_pb2 as scores
 from okr.v1.operations_service_pb2 import GetStatusRequest
 from okr.v1.plan_comparison_pb2 import PlanInstant
-from okr.v1.replay_service_pb2 import WatchEventsRequest
+from okr.v1.replay_service_pb2 import (
+    REPLAY_STEP_DAY,
+    ReplayCycleRequest,
+    WatchEventsRequest,
+    WatchScoresRequest,
+)
 from okr.v1.values_pb2 import AsOf, ScoringPolicy
 from tests.api.case import BINARY, CUSTOMERS, NEWSLETTER, PACE, PLANNED, REVENUE, STEPS, TRAFFIC
 from tests.support.ask import (
@@ -97,6 +102,8 @@ SOUND: Final = (
     scores.SimulatePolicyRequest(cycle=Q3, policy=ScoringPolicy(name="ipfs"), as_of=AS_OF),
     audit.ComparePlansRequest(cycle=Q3, team="teams/sales", after=PlanInstant(as_of=AS_OF)),
     audit.ListEventsRequest(stream=AWARENESS, newest_first=True, after_position=3, page_size=2),
+    WatchScoresRequest(cycle=Q3, team="teams/sales", checkpoint_seconds=1),
+    ReplayCycleRequest(cycle=Q3, step=REPLAY_STEP_DAY, first_day=day("2024-08-05"), as_of=AS_OF),
     WatchEventsRequest(after_position=3, team="teams/sales", cycle=Q3, checkpoint_seconds=1),
 )
 """Requests that the furnished ledger accepts, or has accepted."""

@@ -40,6 +40,7 @@ ELSEWHERE: Final = {
     "DAY_IN_FUTURE": "test_bad_reads",
     "REQUEST_TOO_LARGE": "test_bad_calls",
     "INSTANTS_REVERSED": "test_attribution",
+    "REPLAY_TOO_LARGE": "test_replay",
     "OWN_PROPOSAL": "test_approval",
     "PROPOSAL_OUTDATED": "test_approval",
 }

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import grpc
 import pytest
@@ -76,6 +77,12 @@ class FakeReplay(ReplayServiceServicer):
         self, request: GetRetrospectiveRequest, context: grpc.ServicerContext
     ) -> GetRetrospectiveResponse:
         raise AssertionError("nobody looks back here")
+
+    def WatchScores(self, request: object, context: object) -> NoReturn:
+        raise NotImplementedError
+
+    def ReplayCycle(self, request: object, context: object) -> NoReturn:
+        raise NotImplementedError
 
 
 @contextmanager

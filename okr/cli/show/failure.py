@@ -53,6 +53,7 @@ NEXT: Final = {
     "PROJECTION_STOPPED": "Tell the operator: okr status shows where it stopped.",
     "DEADLINE_PASSED": "Nothing was written: send it again, or wait longer with --timeout.",
     "ANSWER_TOO_LARGE": "Ask for a smaller part: --team TEAM, or --limit.",
+    "REPLAY_TOO_LARGE": "Replay a team: --team TEAM.",
     "REQUEST_TOO_LARGE": "Send it in smaller parts: the limit is 4 MiB.",
     "CONTENDED": "Send the same again: others were faster this time.",
     "OVERLOADED": "Wait a moment and send the same again.",

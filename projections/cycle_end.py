@@ -6,7 +6,6 @@ A seal's scores are those of the scorecard at its closing's position, made by th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ledger.closing import (
@@ -37,15 +36,13 @@ if TYPE_CHECKING:
 Resource = TypeVar("Resource")
 
 
-def final_scores(
-    connection: Connection, cycle_name: str, position: int, day: date
-) -> facts.CycleSealed:
-    """The scores of a cycle on a day as known at a position: a seal without its number.
+def final_scores(connection: Connection, cycle_name: str, known: Known) -> facts.CycleSealed:
+    """The scores of a cycle as known and on the day given: a seal without its number.
 
     Costs by the number of the cycle's key results.
     """
-    cycle, _ = cycle_at(connection, cycle_name, Known(position, 0, None))
-    of = tree(connection, cycle, "", position, day)
+    cycle, day = cycle_at(connection, cycle_name, known)
+    of = tree(connection, cycle, "", known.position, day)
     lines = [
         KeyResultLine(line.facts.current.name, **_texts(line.scores))
         for name in of.order
@@ -53,7 +50,7 @@ def final_scores(
     ]
     return facts.CycleSealed(
         cycle=cycle_name,
-        closing_position=position,
+        closing_position=known.position,
         team_scores=[
             FinalScore(name=team, **_texts(of.groups[team].scores)) for team in sorted(of.groups)
         ],

@@ -163,10 +163,9 @@ class Sealing:
         return found
 
     async def _scored(self, closing: Record, position: int) -> CycleSealed:
-        day = sealed_day(closing)
         return await self._reader.at(
-            lambda connection, known: final_scores(connection, closing.stream, known.position, day),
-            Known(position, closing.recorded_us, day),
+            lambda connection, known: final_scores(connection, closing.stream, known),
+            Known(position, closing.recorded_us, sealed_day(closing)),
         )
 
     def _seal_of(self, closing: Record) -> Record | None:

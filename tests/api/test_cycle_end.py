@@ -11,6 +11,7 @@ Third quarter of 2024, default policy; every score can be worked out by hand:
 from __future__ import annotations
 
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -18,7 +19,14 @@ from grpc import StatusCode
 
 from okr.v1 import audit_service_pb2 as audit
 from okr.v1 import score_service_pb2 as scores
-from okr.v1.values_pb2 import AsOf, Category, CycleState, ObjectiveState, ReviewKind
+from okr.v1.values_pb2 import (
+    AsOf,
+    Category,
+    CycleState,
+    ObjectiveState,
+    ReviewKind,
+    ScoringPolicy,
+)
 from tests.api.story import ANNA, BEA, RELATIVE
 from tests.support.ask import (
     AWARENESS,
@@ -47,11 +55,14 @@ from tests.support.ask import (
     review,
     revise,
     team,
+    update_cycle,
 )
-from tests.support.whole import Caller
+from tests.support.serving import LoopThread
+from tests.support.whole import Caller, whole_service
 
 REVENUE: Final = "objectives/revenue"
 CUSTOMERS: Final = f"{REVENUE}/keyResults/customers"
+PAGE: Final = Path(__file__).parents[2] / "docs" / "how-to" / "close-a-quarter.md"
 ADS: Final = f"{AWARENESS}/keyResults/ads"
 GIVEN_UP: Final = "objectives/given-up"
 SEAL: Final = f"{Q3}/seals/1"
@@ -160,6 +171,19 @@ def test_the_sealed_scores_are_those_of_the_scorecard_as_of_the_closing(over: Ca
     }
     assert told.cycle.state == CycleState.CYCLE_STATE_CLOSING
     assert not told.HasField("seal")
+
+
+def test_the_policy_is_that_of_the_sealed_day(over: Caller) -> None:
+    by_key_results = ScoringPolicy.CYCLE_ROLLUP_MEAN_OF_KEY_RESULTS
+    policy = ScoringPolicy(name="house", cycle_rollup=by_key_results)
+    over.ask(update_cycle(policy=policy, on="2024-09-16", because=WHY))
+    seal = over.ask(close()).seal
+    assert seal.score == scorecard(over, sealed_at(seal)).score == scorecard(over).score
+    assert seal.score != "0.65"
+    over.ask(reopen())
+    earlier = over.ask(close(on="2024-09-15", because="as it was before")).seal
+    assert earlier.score == scorecard(over, sealed_at(earlier)).score
+    assert earlier.score != seal.score
 
 
 def test_trying_to_close_shows_the_seal_and_fences_nothing(over: Caller) -> None:
@@ -410,3 +434,20 @@ def test_an_empty_cycle_can_be_closed(me: Caller) -> None:
     assert (seal.score, list(seal.team_scores), list(seal.objective_scores)) == ("0", [], [])
     assert (seal.key_result_count, seal.key_result_digest) == (0, sha256().digest())
     assert me.refused(close()).code == StatusCode.FAILED_PRECONDITION
+
+
+def test_the_page_tells_how_to_check_a_seal(loop: LoopThread, tmp_path: Path) -> None:
+    address = f"unix:{tmp_path}/okr.sock"
+    _, _, rest = PAGE.read_text("utf-8").partition("```python\n")
+    code = rest.partition("```")[0].replace("127.0.0.1:50051", address)
+    with whole_service(loop, tmp_path, listen=address) as me:
+        me.all_of(
+            *(cycle("2026-q4", first="2024-07-01", last="2024-09-30"), team()),
+            *(objective(cycle="cycles/2026-q4"), commit("cycles/2026-q4")),
+            *(check_in(on="2024-07-08"), close("cycles/2026-q4")),
+        )
+        # Waits until reads know of it.
+        me.ask(scores.GetSealRequest(name="cycles/2026-q4/seals/1"))
+        told: dict[str, Any] = {}
+        exec(code, told)
+        assert len(told["lines"]) == 2

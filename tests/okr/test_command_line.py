@@ -422,6 +422,9 @@ def test_a_quarter_ends(okr: Okr) -> None:
     assert "Kimaradt egy hét" in do("cycle", "seals", "q2", "1")
     found = json.loads(okr("cycle", "seals", "q2", "--json").stdout)["seals"]
     assert [(seal["number"], seal["score"]) for seal in found] == [("1", "0.5"), ("2", "0.8")]
+    told_again = do("events", "cycles/q2")
+    for said in ("seal 1: 0.50", "reach/readers: Tíz olvasó kimaradt", "after seal 1"):
+        assert said in told_again
 
 
 def test_revisions_of_many_and_through_filters(okr: Okr) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from google.protobuf.message import Message
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from okr import names
 from okr.cli.show import marks
+from okr.v1 import events_pb2
 from okr.v1.resources_pb2 import Amendment, Cycle, Lesson, Review, Seal
 from okr.v1.values_pb2 import Category, CycleState, FinalScore, ObjectiveState, ReviewKind
 
@@ -138,6 +140,25 @@ def lessons(given: Iterable[Lesson]) -> Table:
             each.lesson,
         )
     return table
+
+
+def in_a_line(fact: Message | None) -> str:
+    """What an event of a cycle's end says; nothing of any other."""
+    match fact:
+        case events_pb2.CycleSealed():
+            return f"seal {fact.number}: {marks.score(fact.score)}"
+        case events_pb2.CycleReopened():
+            return f"after seal {fact.seal}"
+        case events_pb2.AmendmentRecorded():
+            about = f"{names.short(fact.subject)}: " if fact.subject else ""
+            return f"{about}{fact.statement.plain}"
+        case events_pb2.LessonRecorded():
+            about = f"{names.short(fact.subject)}: " if fact.subject else ""
+            return f"{about}{fact.lesson.plain}"
+        case events_pb2.ReviewHeld():
+            kind = marks.word(ReviewKind.DESCRIPTOR, fact.kind)
+            return f"{kind}, saw @{fact.seen_position}"
+    return ""
 
 
 def _three(of: Seal | FinalScore) -> tuple[str, str, str]:

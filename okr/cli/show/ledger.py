@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from okr import names
-from okr.cli.show import marks
+from okr.cli.show import ends, marks
 from okr.cli.show.measures import goal, reading
 from okr.v1 import events_pb2
 from okr.v1.event_record_pb2 import Event
@@ -100,7 +100,7 @@ def _what(fact: Message | None) -> str:
             return f"no {fact.number}: {before} → {reading(fact.measurement)}"
         case events_pb2.CheckInRetracted():
             return f"no {fact.number}"
-        case events_pb2.KeyResultAdded():
+        case events_pb2.KeyResultAdded() | events_pb2.KeyResultCarriedOver():
             return f"{fact.definition.title}: {goal(fact.definition)}"
         case events_pb2.KeyResultRevised() | events_pb2.ObjectiveRevised():
             return ", ".join(fact.changed.paths)
@@ -112,7 +112,7 @@ def _what(fact: Message | None) -> str:
         case events_pb2.StrategyAdjusted():
             return fact.title
     definition = getattr(fact, "definition", None)
-    return getattr(definition, "title", "")
+    return ends.in_a_line(fact) or getattr(definition, "title", "")
 
 
 def _state(projection: ProjectionStatus) -> Text:

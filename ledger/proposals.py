@@ -96,8 +96,8 @@ def with_ids(change: StrategyChange, made: Sequence[Message]) -> StrategyChange:
         told.create_objective.objective_id = _id(names[0].objective)
         for new, fact in zip(told.create_objective.key_results, names[1:], strict=True):
             new.key_result_id = _id(fact.key_result)
-    elif kind == "add_key_result":
-        told.add_key_result.key_result_id = _id(names[0].key_result)
+    elif kind in ("add_key_result", "carry_over_key_result"):
+        getattr(told, kind).key_result_id = _id(names[0].key_result)
     return told
 
 
@@ -164,8 +164,10 @@ def happened(view: View, proposal: Proposal, streams: Iterable[str]) -> list[Mea
 
 
 def _names(change: StrategyChange) -> Iterator[str]:
-    """Every objective and key result that a change names."""
+    """Every objective and key result that a change names, or would make."""
     part = getattr(change, str(change.WhichOneof("change")))
+    if own := getattr(part, "key_result_id", ""):
+        yield f"{part.parent}{KEY_RESULTS}{own}"
     for field in ("name", "parent", "child", "continued_from"):
         if hasattr(part, field):
             yield getattr(part, field)

@@ -878,7 +878,7 @@ class AdjustmentChange(_message.Message):
     CYCLE_BEFORE_FIELD_NUMBER: _builtins.int
     CYCLE_AFTER_FIELD_NUMBER: _builtins.int
     subject: _builtins.str
-    """The objective, key result or alignment child that changed."""
+    """The objective, key result, alignment child or cycle that changed."""
     position: _builtins.int
     """Position of the event."""
     event_type: _builtins.str

@@ -1,5 +1,9 @@
+from copy import copy
+
 import pytest
 from google.protobuf.message import Message
+from hypothesis import given, reject, settings
+from hypothesis import strategies as st
 
 from ledger import refusals
 from ledger.proposals import BYTES_AT_MOST
@@ -13,6 +17,7 @@ from ledger.refusals import (
     OwnProposal,
     ProposalOutdated,
     ReasonRequired,
+    Refusal,
 )
 from okr.v1 import events_pb2 as facts
 from okr.v1.values_pb2 import Category, KeyResultDefinition, PersonalText
@@ -353,3 +358,53 @@ def test_after_the_last_day_it_holds_from_there() -> None:
     scenario = proposed(ask.drop()).on("2026-10-20").when(ask.approve())
 
     assert scenario.effective == "2026-09-30"
+
+
+OTHER = "objectives/other"
+MEANWHILE: list[Message] = [
+    *(ask.check_in(), ask.check_in(ask.TRAFFIC, "3")),
+    *(ask.revise(target="1300", because=ask.WHY), ask.revise(title="Követők", because=ask.WHY)),
+    ask.revise(ask.TRAFFIC, target="12", on="2026-08-01", because=ask.WHY),
+    *(ask.drop(ask.TRAFFIC, because=ask.WHY), ask.restore(ask.TRAFFIC, because=ask.WHY)),
+    *(ask.add("more", target="7", because=ask.WHY), ask.drop(because=ask.WHY)),
+    *(ask.objective("other", because=ask.WHY), ask.align(ask.AWARENESS, OTHER, because=ask.WHY)),
+    *(ask.align(OTHER, ask.AWARENESS, because=ask.WHY), ask.grade(), ask.retire()),
+    ask.update_objective(title="Márka", because=ask.WHY),
+    ask.update_cycle(cadence="CADENCE_MONTHLY", because=ask.WHY),
+]
+ASKED: list[Message] = [
+    *(ask.revise(target="1150"), ask.revise(unit="fő"), ask.drop(ask.TRAFFIC), ask.drop()),
+    *(ask.add("more", target="5"), ask.update_objective(description="x")),
+    *(ask.objective("other"), ask.align(ask.AWARENESS, OTHER), ask.align(OTHER, ask.AWARENESS)),
+    ask.update_cycle(title="Q3"),
+]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.sampled_from(ASKED), min_size=1, max_size=3),
+    st.lists(st.sampled_from(MEANWHILE), max_size=5),
+)
+def test_approval_is_the_adjustment_of_its_moment_or_says_what_stands_against_it(
+    changes: list[Message], meanwhile: list[Message]
+) -> None:
+    scenario = ask.committed()
+    try:
+        scenario.given(ask.propose(*changes))
+    except Refusal:
+        reject()
+    proposed_at = len(scenario.records)
+    for request in meanwhile:
+        scenario.when(request)
+    at_once = copy(scenario)
+    at_once.states, at_once.records = dict(scenario.states), list(scenario.records)
+    at_once.when(ask.adjust(*changes, name="at-once"))
+
+    scenario.by(BEA).when(ask.approve())
+
+    if scenario.refusal is None:
+        assert list(scenario.events[2:]) == list(at_once.events[1:])
+        return
+    assert isinstance(scenario.refusal, ProposalOutdated)
+    assert scenario.refusal.positions
+    assert all(position > proposed_at for position in scenario.refusal.positions)

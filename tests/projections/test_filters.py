@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.refusals import FieldInvalid
@@ -82,11 +82,13 @@ def expressions_of(names: st.SearchStrategy[str]) -> st.SearchStrategy[Expressio
     )
 
 
+@settings(deadline=None)
 @given(expressions_of(st.from_regex(r"[a-z][a-z_]{0,5}", fullmatch=True)))
 def test_what_is_written_is_read_again(expression: Expression) -> None:
     assert parsed(written(expression)) == expression
 
 
+@settings(deadline=None)
 @given(
     st.one_of(
         st.text(max_size=40),
@@ -112,6 +114,7 @@ def test_whatever_is_written_is_a_filter_or_refused_at_a_column(text: str) -> No
         assert 1 <= column <= len(text) + 1
 
 
+@settings(deadline=None)
 @given(
     expressions_of(st.sampled_from("abcd")), st.dictionaries(st.sampled_from("abcd"), st.booleans())
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from projections.paging import Cursor, Listed, sifted
@@ -17,6 +17,7 @@ def candidates(wanted: list[bool], after: int = -1) -> Iterator[tuple[int | None
             yield i if is_wanted else None, (i,)
 
 
+@settings(deadline=None)
 @given(st.lists(st.booleans(), max_size=40), st.integers(1, 6), st.integers(1, 9))
 def test_the_pages_hold_all_that_is_asked_for_once(
     wanted: list[bool], limit: int, at_most: int

@@ -12,9 +12,12 @@ from okr.cli import (
     adjusting,
     aligning,
     attention,
+    believing,
     check_ins,
     closing,
+    comparing,
     cycles,
+    explaining,
     history,
     importing,
     key_results,
@@ -23,6 +26,7 @@ from okr.cli import (
     reviews,
     scores,
     session,
+    simulating,
     teams,
     watching,
     why,
@@ -80,6 +84,11 @@ app.command("deviations", rich_help_panel=READ)(attention.deviations)
 app.command("due", rich_help_panel=READ)(attention.due)
 app.command("retro", rich_help_panel=READ)(retro.retro)
 app.command("why", rich_help_panel=READ)(why.why)
+app.command("as-of", rich_help_panel=READ)(believing.as_of)
+app.command("diff", rich_help_panel=READ)(comparing.diff)
+app.command("explain", rich_help_panel=READ)(explaining.explain)
+app.command("what-if", rich_help_panel=READ)(simulating.what_if)
+app.command("policies", rich_help_panel=READ)(simulating.policies)
 app.command("alignments", rich_help_panel=READ)(scores.alignments)
 app.command("revisions", rich_help_panel=READ)(history.revisions)
 app.command("compare", rich_help_panel=READ)(history.compare)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Sequence
+from datetime import date, datetime, time
 
 import typer
 
@@ -33,6 +34,41 @@ def instants(as_of: str, known_at: str, effective_at: str) -> AsOf | None:
         day = _read_day(effective_at, "--as-of" if effective_at == as_of else "--effective-at")
         result.effective_at.CopyFrom(texts.date_message(day))
     return result
+
+
+def pair(given: Sequence[str], option: str) -> AsOf | None:
+    """The instants of an option that is given once or twice, a day and a time or position.
+
+    None where it is not given.
+
+    Raises:
+        typer.BadParameter: what is neither a day, a time nor a position, or two of one kind.
+    """
+    days = [each for each in given if is_day(each)]
+    known = [each for each in given if not is_day(each)]
+    if len(days) > 1 or len(known) > 1:
+        raise typer.BadParameter("one day, and one time or position, at most", param_hint=option)
+    try:
+        return instants("", "".join(known), "".join(days))
+    except typer.BadParameter as error:
+        raise typer.BadParameter(error.message, param_hint=option) from error
+
+
+def by_the_end_of(text: str) -> AsOf:
+    """What was known at a time or position, or by the end of a day.
+
+    Days are those of this machine's time zone; of today it is what is known now.
+
+    Raises:
+        typer.BadParameter: it is none of these.
+    """
+    if not is_day(text):
+        found = instants(text, "", "")
+        return found or AsOf()
+    last = datetime.combine(_read_day(text, "WHEN"), time.max).astimezone()
+    if last.date() == datetime.now(last.tzinfo).date():
+        return AsOf()
+    return AsOf(time=texts.timestamp(last))
 
 
 def _either(as_of: str, other: str, option: str) -> str:

@@ -177,4 +177,4 @@ def _definition(okr: OkrClient, key_result: str) -> KeyResultDefinition:
 
 def _show_score(okr: OkrClient, key_result: str) -> None:
     answer = okr.scores.GetKeyResult(GetKeyResultRequest(name=key_result))
-    session.show(scorecard.key_result(answer.key_result))
+    session.show(scorecard.key_results([answer.key_result]))

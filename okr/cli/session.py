@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Final, Protocol, cast
 
 import grpc
 import typer
-from google.protobuf.json_format import MessageToJson
+from google.protobuf.json_format import MessageToDict, MessageToJson
 from google.protobuf.message import Message
 from rich.console import Console, RenderableType
 from rich.text import Text
@@ -96,6 +97,18 @@ def answer(message: Message, shown: RenderableType, *, as_json: bool) -> None:
     if as_json:
         text = MessageToJson(message, ensure_ascii=False, always_print_fields_with_no_presence=True)
         typer.echo(text)
+    else:
+        show(shown)
+
+
+def answers(given: Mapping[str, Message], shown: RenderableType, *, as_json: bool) -> None:
+    """Print several answers: as one JSON object of theirs by name, or for people."""
+    if as_json:
+        found = {
+            name: MessageToDict(message, always_print_fields_with_no_presence=True)
+            for name, message in given.items()
+        }
+        typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
     else:
         show(shown)
 

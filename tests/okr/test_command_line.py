@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -83,6 +84,37 @@ def same_as_golden(name: str, output: str) -> None:
         ("due", ("due", "2026-q3", "--team", "sales", "--within", "7", "--as-of", "2026-08-12")),
         ("check-ins", ("check-in", "list", "brand/followers")),
         ("objective", ("objective", "show", "brand")),
+        ("diff", ("diff", "2026-q3", "--to", "@180")),
+        (
+            "diff-day",
+            (
+                *(
+                    "diff",
+                    "2026-q3",
+                    "--team",
+                    "marketing",
+                    "--from",
+                    "2026-08-10",
+                    "--from",
+                    "@180",
+                ),
+                *("--to", "2026-08-09", "--to", "@180"),
+            ),
+        ),
+        ("explain-key-result", ("explain", "brand/followers", "--as-of", "2026-08-09")),
+        ("explain-objective", ("explain", "brand", "--as-of", "2026-08-09", "--full")),
+        (
+            "explain-team",
+            ("explain", "2026-q3", "--team", "marketing", "--kind", "original", "--as-of", "@180"),
+        ),
+        (
+            "what-if",
+            ("what-if", "2026-q3", "--change", "formula=ratio", "--change", "clamp=none"),
+        ),
+        ("policies", ("policies",)),
+        ("as-of-key-result", ("as-of", "@97", "leads/qualified", "--about", "2026-08-09")),
+        ("as-of-objective", ("as-of", "@97", "leads", "--about", "2026-08-09")),
+        ("as-of-cycle", ("as-of", "@103", "2026-q3", "--about", "2026-08-10")),
         ("ipfs-mid-quarter", ("scorecard", "ipfs-cluster-2019-q2", "--as-of", "2019-05-15")),
     ],
 )
@@ -109,6 +141,9 @@ def test_what_is_shown(okr: Okr, name: str, arguments: tuple[str, ...]) -> None:
         ("cycle", "list"),
         ("team", "list"),
         ("objective", "show", "brand"),
+        ("explain", "brand/site"),
+        ("explain", "2026-q3", "--kind", "as-judged"),
+        ("what-if", "2026-q3", "--policy", "ipfs"),
         ("objective", "list", "2026-q3", "--team", "marketing"),
         ("key-result", "show", "brand/site"),
         ("check-in", "list", "brand/site"),
@@ -128,6 +163,36 @@ def test_every_read_has_json_and_as_of(
     answer = json.loads(result.stdout)
     if "@97" in as_of:
         assert answer["position"] == "97"
+
+
+def test_what_was_believed_is_one_object(okr: Okr) -> None:
+    told = json.loads(okr("as-of", "@97", "leads/qualified", "--json").stdout)
+
+    assert list(told) == ["keyResult", "checkIns", "revisions"]
+    assert {answer["position"] for answer in told.values()} == {"97"}
+    assert told["keyResult"]["keyResult"]["keyResult"]["definition"]["target"] == "450"
+    assert len(told["checkIns"]["checkIns"]) == 6
+
+
+def test_a_day_is_known_by_its_end(okr: Okr) -> None:
+    today = datetime.now().astimezone().date()
+    told = json.loads(okr("as-of", today.isoformat(), "2026-q3", "--json").stdout)
+    head = json.loads(okr("status", "--json").stdout)["headPosition"]
+
+    assert list(told) == ["scorecard", "alignments", "adjustments"]
+    assert told["scorecard"]["position"] == head
+    early = okr("as-of", "2020-01-01", "2026-q3")
+    assert (early.exit_code, "INSTANT_OUT_OF_RANGE" in early.stderr) == (1, True)
+
+
+def test_two_plans_as_json(okr: Okr) -> None:
+    told = json.loads(
+        okr("diff", "cycles/2026-q3", "--from", "plan", "--to", "now", "--json").stdout
+    )
+
+    kinds = [change["kind"] for change in told["comparison"]["changes"]]
+    assert "PLAN_CHANGE_KIND_RETARGETED" in kinds
+    assert told["comparison"]["before"]["keyResultCount"] == 12
 
 
 def test_hungarian_text_comes_back_as_it_went_in(okr: Okr) -> None:
@@ -510,6 +575,13 @@ def test_what_is_refused_says_why_and_what_next(
         (("key-result", "add", "brand", "T", "--target", "+x %"), "no decimal number"),
         (("key-result", "add", "brand", "T", "--milestone", "x"), "brief=Brief accepted"),
         (("adjust", "2026-q3", "--title", "T"), "at least one change"),
+        (("diff", "2026-q3", "--from", "soon"), "no day such as"),
+        (("diff", "2026-q3", "--to", "@1", "--to", "@2"), "at most"),
+        (("explain", "brand/site", "--team", "marketing"), "okr explain CYCLE --team TEAM"),
+        (("explain", "brand", "--kind", "best"), "CURRENT, ORIGINAL, AS_JUDGED"),
+        (("what-if", "2026-q3"), "--policy"),
+        (("what-if", "2026-q3", "--change", "colour=red"), "no 'colour'"),
+        (("as-of", "soon", "2026-q3"), "no day such as"),
         (("propose", "2026-q3", "--title", "T"), "at least one change"),
         (("adjust", "2026-q3", "--revise-cycle", "colour=red"), "no 'colour'"),
         (("revisions",), "or a --cycle or --team"),

@@ -91,7 +91,7 @@ def comparison(
             ),
         ]
     if given.changed.paths:
-        blocks.append(marks.indented(_changed(given.changed, given.before, given.after)))
+        blocks.append(marks.indented(changed(given.changed, given.before, given.after)))
     else:
         blocks.append(Text("  the definitions are equal", style="dim"))
     return Group(*blocks)
@@ -122,7 +122,7 @@ def _revision(given: Revision, *, named: bool) -> Iterator[RenderableType]:
             f"  {marks.word(Category.DESCRIPTOR, given.category)}: ", (given.reason, "italic")
         )
     if given.changed.paths:
-        yield marks.indented(_changed(given.changed, given.before, given.after))
+        yield marks.indented(changed(given.changed, given.before, given.after))
     elif given.number == 1 and isinstance(given, KeyResultRevision):
         yield f"  goal {goal(given.snapshot.definition)}"
     if given.HasField("score_before") or given.HasField("score_after"):
@@ -175,22 +175,23 @@ def _change(given: AdjustmentChange) -> Iterator[RenderableType]:
         kind = marks.word(AlignmentKind.DESCRIPTOR, given.alignment.kind)
         yield f"    {kind} → {names.short(given.alignment.parent)}"
     elif given.HasField("key_result_before"):
-        yield _indent(_changed(given.changed, given.key_result_before, given.key_result_after))
+        yield _indent(changed(given.changed, given.key_result_before, given.key_result_after))
     elif given.HasField("objective_before"):
-        yield _indent(_changed(given.changed, given.objective_before, given.objective_after))
+        yield _indent(changed(given.changed, given.objective_before, given.objective_after))
     elif given.HasField("cycle_before"):
-        yield _indent(_changed(given.changed, given.cycle_before, given.cycle_after))
+        yield _indent(changed(given.changed, given.cycle_before, given.cycle_after))
     elif given.HasField("key_result_after"):
         yield f"    {given.key_result_after.title}: {goal(given.key_result_after)}"
     if given.dependants:
         yield f"    depend on it: {', '.join(map(names.short, given.dependants))}"
 
 
-def _changed(
+def changed(
     mask: FieldMask,
     before: KeyResultDefinition | ObjectiveDefinition | CycleDefinition,
     after: KeyResultDefinition | ObjectiveDefinition | CycleDefinition,
 ) -> Table:
+    """A line for each changed field, before and after."""
     table = marks.table("field", "before", "", "after")
     for path in mask.paths:
         was, is_now = field(before, path), field(after, path)

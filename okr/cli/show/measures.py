@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from google.protobuf.message import Message
 
@@ -108,6 +108,16 @@ def field(definition: Message, name: str, value: object = None) -> str:
         case _ if name == "milestones":
             return ", ".join(step.id for step in getattr(definition, name))
     return str(value)
+
+
+def knobs(policy: ScoringPolicy, paths: Iterable[str]) -> Iterator[str]:
+    """Some knobs of a policy: "clamp=none", "green_from=0.75"."""
+    for path in paths:
+        described = policy.DESCRIPTOR.fields_by_name[path]
+        value = getattr(policy, path)
+        if described.enum_type is not None:
+            value = word(described.enum_type, value).replace(" ", "-")
+        yield f"{path}={value}"
 
 
 def kind(definition: KeyResultDefinition) -> str:

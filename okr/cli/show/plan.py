@@ -137,7 +137,7 @@ def _carried_over(given: KeyResult) -> Iterator[tuple[str, str]]:
 
 def key_result_score(given: KeyResultScore) -> RenderableType:
     """A key result with its scores."""
-    return Group(key_result(given.key_result), "", scorecard.key_result(given))
+    return Group(key_result(given.key_result), "", scorecard.key_results([given]))
 
 
 def check_ins(given: Iterable[CheckIn]) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from rich.console import (
     Console,
@@ -57,10 +57,11 @@ def renderable(answer: GetScorecardResponse) -> RenderableType:
     return Group(*blocks[:-1])
 
 
-def key_result(line: KeyResultScore) -> RenderableType:
-    """One key result's line, as a table of its own."""
+def key_results(given: Iterable[KeyResultScore]) -> RenderableType:
+    """Several key results' lines, as a table."""
     lines = Lines()
-    lines.add(_cells(line), dropped=_is_dropped(line))
+    for line in given:
+        lines.add(_cells(line), dropped=_is_dropped(line))
     return lines
 
 

@@ -7,25 +7,33 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import grpc
+import psutil
 import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest
+from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from okr.v1 import audit_service_pb2 as audit
 from okr.v1 import score_service_pb2 as scores
 from okr.v1.events_pb2 import CheckInRecorded
 from okr.v1.ledger_service_pb2 import RecordCheckInRequest
+from server import LEDGER
+from service.rpc.health import SERVING
 from tests.support.ask import check_in, commit, cycle, new, objective, team
-from tests.support.forked_server import ForkedServers, forked_servers
-from tests.support.server_process import server_process
+from tests.support.forked_server import forked_servers
+from tests.support.server_process import ServerProcess, server_process
 from tests.support.whole import Caller
 
 KILLS = 50
+KILLS_IN_PART = 9
 CALLERS = 8
 SEED = 20_240_701
 LONGEST_SECONDS = 0.3
@@ -76,8 +84,8 @@ class Stream:
                     assert request.request_id not in self.acknowledged
                     self.acknowledged[request.request_id] = answer.position
 
-    def run(self, servers: ForkedServers, pid: int, address: str, seconds: float) -> None:
-        """Sends for so long, then kills the server."""
+    def run(self, address: str, seconds: float, kill: Callable[[], object]) -> None:
+        """Sends for so long, then kills."""
         callers = [
             threading.Thread(target=self.send_until_it_breaks, args=(address,))
             for _ in range(CALLERS)
@@ -85,7 +93,7 @@ class Stream:
         for each in callers:
             each.start()
         time.sleep(seconds)
-        servers.kill(pid)
+        kill()
         for each in callers:
             each.join(10)
             assert not each.is_alive()
@@ -119,18 +127,17 @@ def told(line: str) -> None:
     print(line)  # noqa: T201 - what a failure is read by
 
 
-@pytest.mark.slow
-@pytest.mark.system
-@pytest.mark.timeout(180)
-def test_killed_at_random_instants(tmp_path: Path) -> None:
-    told(f"seed {SEED}")
-    instants = random.Random(SEED)
-    stream = Stream(random.Random(SEED + 1))
-    began = time.monotonic()
-    starts: list[float] = []
-    lost_answers = 0
-    with forked_servers(tmp_path) as servers:
-        pid, address = servers.start()
+class Ledger:
+    """What is in the ledger that servers are killed on, and what was verified of it so far."""
+
+    def __init__(self, seed: int) -> None:
+        told(f"seed {seed}")
+        self.instants = random.Random(seed)
+        self.stream = Stream(random.Random(seed + 1))
+        self.planned = self.verified = self.lost_answers = 0
+
+    def plan(self, address: str) -> None:
+        """Makes the key results that are checked in on."""
         with grpc.insecure_channel(address) as channel:
             me = Caller(channel)
             me.all_of(team(), cycle(first="2024-07-01", last="2024-09-30"))
@@ -138,36 +145,99 @@ def test_killed_at_random_instants(tmp_path: Path) -> None:
                 key_results = (new(f"k{i}", target="10") for i in range(3))
                 me.ask(objective(f"o{number}", *key_results))
             me.ask(commit())
-            verified = planned = me.head()
-        for kill in range(KILLS):
-            stream.run(servers, pid, address, instants.uniform(0, LONGEST_SECONDS))
-            start = time.monotonic()
+            self.planned = self.verified = me.head()
+
+    def interrupted(self, address: str, kill: Callable[[], object]) -> None:
+        """Check-ins for a while, and then whatever is killed."""
+        self.stream.run(address, self.instants.uniform(0, LONGEST_SECONDS), kill)
+
+    def verify(self, address: str) -> None:
+        """What came since the last time is whole: all that was answered, and nothing unasked."""
+        with grpc.insecure_channel(address) as channel:
+            me = Caller(channel)
+            head = me.head()
+            there = positions_by_request(me, self.verified)
+        assert len(there) == head - self.verified
+        acknowledged = self.stream.acknowledged.items()
+        new_ones = {r: p for r, p in acknowledged if p > self.verified}
+        assert new_ones.items() <= there.items()
+        unanswered = {request.request_id for request in self.stream.open}
+        assert there.keys() - new_ones.keys() <= unanswered
+        self.lost_answers += len(there.keys() - new_ones.keys())
+        self.verified = head
+
+    def finish(self, address: str) -> None:
+        """Sends again what nobody answered; then each is there once, from the first to the last."""
+        assert self.stream.failures.keys() == {grpc.StatusCode.UNAVAILABLE}
+        with grpc.insecure_channel(address) as channel:
+            me = Caller(channel)
+            for request in self.stream.open:
+                self.stream.acknowledged[request.request_id] = me.ask(request).position
+            assert_each_is_there_once(me, self.stream, self.planned)
+        told(
+            f"{len(self.stream.acknowledged)} check-ins acknowledged, {self.stream.retried} sent"
+            f" again, {self.lost_answers} of them recorded before their answer was lost"
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.system
+@pytest.mark.timeout(180)
+def test_killed_at_random_instants(tmp_path: Path) -> None:
+    ledger = Ledger(SEED)
+    with forked_servers(tmp_path) as servers:
+        pid, address = servers.start()
+        ledger.plan(address)
+        for _ in range(KILLS):
+            ledger.interrupted(address, partial(servers.kill, pid))
             pid, address = servers.start()
-            starts.append(time.monotonic() - start)
-            with grpc.insecure_channel(address) as channel:
-                me = Caller(channel)
-                head = me.head()
-                there = positions_by_request(me, verified)
-            assert len(there) == head - verified, f"kill {kill}"
-            new_ones = {r: p for r, p in stream.acknowledged.items() if p > verified}
-            assert new_ones.items() <= there.items(), f"kill {kill}"
-            unanswered = {request.request_id for request in stream.open}
-            assert there.keys() - new_ones.keys() <= unanswered
-            lost_answers += len(there.keys() - new_ones.keys())
-            verified = head
+            ledger.verify(address)
         servers.kill(pid)
-    assert stream.failures.keys() == {grpc.StatusCode.UNAVAILABLE}
-    with server_process(tmp_path) as server, grpc.insecure_channel(server.address) as channel:
-        me = Caller(channel)
-        for request in stream.open:
-            stream.acknowledged[request.request_id] = me.ask(request).position
-        assert_each_is_there_once(me, stream, planned)
-    seconds = time.monotonic() - began
-    told(
-        f"{KILLS} kills in {seconds:.1f} s: {len(stream.acknowledged)} check-ins acknowledged,"
-        f" {stream.retried} sent again, {lost_answers} of them recorded before their answer was"
-        f" lost; a start took {sum(starts) / KILLS:.3f} s"
-    )
+    with server_process(tmp_path) as server:
+        ledger.finish(server.address)
+
+
+@pytest.mark.slow
+@pytest.mark.system
+@pytest.mark.timeout(180)
+def test_killed_in_part(tmp_path: Path) -> None:
+    """The server alone, its lane alone, or both: a lane is started again by its server."""
+    ledger = Ledger(SEED)
+    with ExitStack() as servers:
+
+        def start() -> ServerProcess:
+            return servers.enter_context(server_process(tmp_path))
+
+        server = start()
+        ledger.plan(server.address)
+        for kill in range(KILLS_IN_PART):
+            process = psutil.Process(server.process.pid)
+            (lane,) = process.children()
+            victims = ([process], [lane], [process, lane])[kill % 3]
+            ledger.interrupted(server.address, partial(kill_all, victims))
+            if process in victims:
+                server.process.wait()
+                server = start()
+            else:
+                wait_until_it_writes(server)
+            ledger.verify(server.address)
+        ledger.finish(server.address)
+
+
+def kill_all(victims: Iterable[psutil.Process]) -> None:
+    """Ends processes as a power cut would."""
+    for victim in victims:
+        victim.kill()
+
+
+def wait_until_it_writes(server: ServerProcess) -> None:
+    """Returns when the server says that it takes calls that change the ledger."""
+    deadline = time.monotonic() + 30
+    with grpc.insecure_channel(server.address) as channel:
+        health: Any = HealthStub(channel)
+        while health.Check(HealthCheckRequest(service=LEDGER)).status != SERVING:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
 
 def assert_each_is_there_once(me: Caller, stream: Stream, planned: int) -> None:

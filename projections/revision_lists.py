@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from enum import Enum, auto
 from functools import cache
 from heapq import merge
-from itertools import groupby
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import Select, bindparam, select, tuple_
@@ -62,7 +62,7 @@ def rows_of(
     ]
     # An objective may have been of several teams.
     merged = (key for key, _ in groupby(merge(*chunks, reverse=order.descending)))
-    while keys := [key for key, _ in zip(merged, range(AT_A_TIME), strict=False)]:
+    while keys := list(islice(merged, AT_A_TIME)):
         found = {row.position: row for row in _at(connection, [key[-1] for key in keys])}
         yield [(found[int(key[-1])], key) for key in keys]
 

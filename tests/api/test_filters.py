@@ -9,6 +9,7 @@ import pytest
 
 from okr.v1 import audit_service_pb2 as audit
 from okr.v1.values_pb2 import Category
+from projections import event_list, revision_lists
 from tests.api.story import ANNA, BEA, NEWSLETTER, Told, at, told
 from tests.support.ask import (
     AWARENESS,
@@ -324,3 +325,19 @@ def test_a_wrong_filter_or_order_is_told_with_its_column(
     (violation,) = error.bad_request.field_violations
     assert violation.field == field
     assert told_ in f"{violation.reason} {violation.description}"
+
+
+def test_how_much_is_read_at_a_time_does_not_matter(
+    story: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lists() -> list[Any]:
+        return [
+            *(every_event(story.me, as_of=at(KNOWN), filter=filter_) for filter_ in PASSES),
+            every_event(story.me, as_of=at(KNOWN), filter="actor:*", newest_first=True),
+            *(revisions(story.me, "field:*", order_by=by) for by in ("position", "effective_date")),
+        ]
+
+    before = lists()
+    monkeypatch.setattr(event_list, "LOOKED_THROUGH_AT_A_TIME", 3)
+    monkeypatch.setattr(revision_lists, "AT_A_TIME", 2)
+    assert lists() == before

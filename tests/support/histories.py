@@ -28,7 +28,6 @@ KEY_RESULTS: Final = tuple(
 )
 POLICIES: Final = (
     "standard",
-    "standard",
     "servicenow",
     "ipfs",
     "lattice-sum",
@@ -38,6 +37,14 @@ POLICIES: Final = (
 
 FIRST: Final = date(2026, 7, 1)
 """The first day of the quarter."""
+
+LAST: Final = date(2026, 9, 30)
+"""Its last day."""
+
+choices: Final = st.lists(
+    st.tuples(st.integers(0, 999), st.integers(0, 999)), min_size=2, max_size=2
+)
+"""Two pairs of instants for `instants_of`."""
 
 _ALIGNED: Final = (
     ("objectives/a", "objectives/year"),
@@ -94,6 +101,7 @@ def _reasoned(build: Any, *args: Any, **named: Any) -> st.SearchStrategy[Message
 
 _WEIGHED: Final[tuple[tuple[int, st.SearchStrategy[Message]], ...]] = (
     (9, st.builds(ask.check_in, _measured, _numbers)),
+    (2, st.builds(ask.check_in, _bounded, st.sampled_from(["3", "5", "8"]))),
     (2, st.builds(ask.check_in, _milestones, _completed)),
     (1, st.builds(ask.check_in, _key_results, st.just(ask.not_measured()))),
     (3, st.builds(ask.correct, st.integers(1, 2), _numbers, _measured)),
@@ -150,7 +158,8 @@ def histories(draw: st.DrawFn, least: int = 40, most: int = 100) -> Scenario:
 
     Towards its end objectives are graded and given up, and still corrected.
     """
-    scenario = begun(draw(st.sampled_from(POLICIES)))
+    # Half of them under the one policy by which time itself moves scores.
+    scenario = begun(draw(st.sampled_from(POLICIES)) if draw(st.booleans()) else "servicenow")
     asked = draw(st.lists(st.tuples(_requests, _ago), min_size=least, max_size=most))
     endings = draw(st.lists(st.tuples(_endings, _ago), max_size=6))
     asked += [
@@ -176,6 +185,26 @@ def _backdated(request: Message, day: date) -> Message:
     if "effective_date" in request.DESCRIPTOR.fields_by_name:
         dated.effective_date.CopyFrom(date_message(day))
     return request
+
+
+def instants_of(
+    scenario: Scenario, cycle: str, chosen: list[tuple[int, int]]
+) -> list[tuple[int, str]]:
+    """A position and a day for each choice of two numbers below 1 000, in order on both axes.
+
+    Most lie after plan commitment. Those of the longer cycle begin before the shorter one.
+    """
+    planned = scenario.cycle(CYCLES[-1]).plan_position
+    first = FIRST if cycle == CYCLES[0] else FIRST - timedelta(40)
+    ahead = (LAST - first).days
+    known = sorted(
+        share * len(scenario.records) // 999
+        if share % 5 == 0
+        else planned + share * (len(scenario.records) - planned) // 999
+        for share, _ in chosen
+    )
+    days = sorted((first + timedelta(share * ahead // 999)).isoformat() for _, share in chosen)
+    return list(zip(known, days, strict=True))
 
 
 def begun(policy: str = "standard") -> Scenario:

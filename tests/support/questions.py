@@ -56,6 +56,8 @@ def _about(me: Caller, cycle: str, as_of: AsOf) -> Iterator[Message]:
         yield scores.GetAlignmentRequest(
             child=edge.child, parent=edge.parent, kind=edge.kind, as_of=as_of
         )
+    yield audit.AttributeScoreRequest(subject=cycle, as_of=as_of)
+    yield audit.AttributeScoreRequest(subject=cycle, since=AsOf(position=1), as_of=as_of)
     yield scores.GetScorecardRequest(cycle=cycle, as_of=as_of)
     yield scores.ListObjectivesRequest(cycle=cycle, as_of=as_of)
     yield scores.ListAlignmentsRequest(cycle=cycle, as_of=as_of)
@@ -92,6 +94,7 @@ def _about(me: Caller, cycle: str, as_of: AsOf) -> Iterator[Message]:
     for each in me.ask(scores.ListTeamsRequest()).teams:
         yield scores.GetTeamRequest(name=each.name, as_of=as_of)
         yield scores.GetScorecardRequest(cycle=cycle, team=each.name, as_of=as_of)
+        yield audit.AttributeScoreRequest(subject=each.name, cycle=cycle, as_of=as_of)
         yield audit.ListObjectiveRevisionsRequest(
             parent="objectives/-", team=each.name, as_of=as_of
         )
@@ -104,6 +107,7 @@ def _about(me: Caller, cycle: str, as_of: AsOf) -> Iterator[Message]:
         )
         for name in objective.key_results:
             yield scores.GetKeyResultRequest(name=name, as_of=as_of)
+            yield audit.ListScoreChangesRequest(subject=name, as_of=as_of)
             yield scores.ListCheckInsRequest(parent=name, as_of=as_of)
             yield audit.ListKeyResultRevisionsRequest(parent=name, as_of=as_of)
             yield audit.GetKeyResultRevisionRequest(name=f"{name}/revisions/1", as_of=as_of)

@@ -19,6 +19,7 @@ from ledger.scoring.policy import (
     Weights,
 )
 from ledger.scoring.rollup import (
+    RunningMean,
     Unit,
     cycle_score,
     objective_rollup,
@@ -198,3 +199,17 @@ def test_a_cycle_is_the_mean_of_objectives_or_of_key_results() -> None:
     assert cycle_score(objectives, replace(STANDARD, cycle_rollup=by_key_results)) == D("0.5")
     excluded = cycle_score(objectives, replace(EXCLUDE, cycle_rollup=by_key_results))
     assert excluded == D("0.666666666667")
+
+
+@pytest.mark.parametrize("policy", [STANDARD, EXCLUDE])
+def test_a_running_mean_is_that_of_the_scores_that_are_left(policy: Policy) -> None:
+    running = RunningMean()
+    there: list[Decimal | None] = []
+    assert running.score(policy) == team_score([], policy)
+    for score in (D("0.1"), None, D("0.333333333333"), D(1), None):
+        running.add(score)
+        there.append(score)
+        assert running.score(policy) == team_score(there, policy)
+    while there:
+        running.remove(there.pop(0))
+        assert running.score(policy) == team_score(there, policy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -15,7 +16,7 @@ from ledger.adjustment_resources import change_resource
 from ledger.attribution import Moved, Walk
 from ledger.cycles import Cycle
 from ledger.refusals import NotFound, invalid
-from ledger.scoring.attribution import Attribution, Cause
+from ledger.scoring.attribution import Attribution, Cause, Movement
 from ledger.scoring.exact import text
 from ledger.span import CYCLES, TEAMS, Instants, is_key_result
 from ledger.values import ALWAYS, date_message, timestamp
@@ -89,8 +90,6 @@ def attributed(
     before = walk.scores[asked.subject]
     moved = list(walk)
     told = Attribution(before, walk.scores[asked.subject], tuple(m.movement for m in moved))
-    sums = told.by_cause()
-    counts = {cause: sum(m.cause is cause for m in told.movements) for cause in Cause}
     return resources.ScoreAttribution(
         subject=asked.subject,
         cycle=asked.cycle,
@@ -101,16 +100,44 @@ def attributed(
         score_before=answers.number(told.before),
         score_after=answers.number(told.after),
         difference=text(told.difference),
-        parts=[
-            resources.ScorePart(
-                cause=_cause(cause), difference=text(sums[cause]), movement_count=counts[cause]
-            )
-            for cause in Cause
-            if counts[cause]
-        ],
+        parts=_parts(told),
         movements=_shown(connection, _furthest(moved)),
         movement_count=len(moved),
     )
+
+
+def parts_of_each(
+    connection: Connection, request: Asked, subjects: Sequence[str], known: Known
+) -> dict[str, list[resources.ScorePart]]:
+    """What moved the score of each of a cycle's subjects since plan commitment, by cause.
+
+    The request names the cycle, or a team that all subjects are of. As `attributed` of each of
+    them, at the cost of one.
+    """
+    asked = _question(connection, request, known, None)
+    span = span_of(connection, asked.subject, asked.cycle, asked.start, asked.end)
+    walk = Walk(span, asked.cycle, subjects)
+    before = dict(walk.scores)
+    movements: dict[str, list[Movement]] = {subject: [] for subject in subjects}
+    for moved in walk:
+        movements[moved.subject].append(moved.movement)
+    return {
+        subject: _parts(Attribution(before[subject], walk.scores[subject], tuple(of_subject)))
+        for subject, of_subject in movements.items()
+    }
+
+
+def _parts(told: Attribution) -> list[resources.ScorePart]:
+    """The causes that have movements, in their order."""
+    sums = told.by_cause()
+    counts = Counter(movement.cause for movement in told.movements)
+    return [
+        resources.ScorePart(
+            cause=_cause(cause), difference=text(sums[cause]), movement_count=counts[cause]
+        )
+        for cause in Cause
+        if counts[cause]
+    ]
 
 
 def list_changes(

@@ -21,14 +21,16 @@ from ledger.values import date_message
 from okr.v1 import events_pb2 as facts
 from okr.v1 import retrospective_pb2 as looked_back
 from okr.v1.audit_service_pb2 import (
+    AttributeScoreRequest,
     ListAdjustmentsRequest,
     ListKeyResultRevisionsRequest,
     ListObjectiveRevisionsRequest,
 )
-from okr.v1.resources_pb2 import Lesson
+from okr.v1.resources_pb2 import Lesson, ScorePart
 from okr.v1.retrospective_pb2 import CarryOverReason, ConfidenceRole
 from projections import alignments, answers
 from projections.as_of import Known
+from projections.attribution import attributed, parts_of_each
 from projections.audit import list_adjustments
 from projections.catalogue import cycle_at
 from projections.cycle_end import list_lessons, review
@@ -68,6 +70,8 @@ def retrospective(
     sure = [each for each in counting if each.confidence is not None]
     standings = [of.board.standings.objective(name) for name in of.order]
     root = of.root
+    subject = AttributeScoreRequest(subject=team or cycle.name, cycle=cycle.name)
+    moved = parts_of_each(connection, subject, of.order, known) if cycle.committed else {}
     return looked_back.Retrospective(
         cycle=cycle.resource(),
         team=team,
@@ -80,7 +84,10 @@ def retrospective(
         band=answers.band(root.band),
         objective_count=root.objective_count,
         met_count=sum(1 for each in standings if each.counts and each.met),
-        objectives=[_objective(each, found[each.objective.name], cycle) for each in standings],
+        objectives=[
+            _objective(each, found[name], moved.get(name, ()), cycle)
+            for name, each in zip(of.order, standings, strict=True)
+        ],
         adjustments=_adjustments(connection, of, known),
         revisions=_alone(
             connection,
@@ -110,11 +117,15 @@ def retrospective(
         forecasts=_forecasts(counting),
         carry_overs=_carry_overs(connection, of, counting, known),
         lessons=_lessons(connection, of, known),
+        attribution=attributed(connection, subject, known, None) if cycle.committed else None,
     )
 
 
 def _objective(
-    standing: ObjectiveStanding, key_results: Sequence[Outcome], cycle: Cycle
+    standing: ObjectiveStanding,
+    key_results: Sequence[Outcome],
+    parts: Iterable[ScorePart],
+    cycle: Cycle,
 ) -> looked_back.ObjectiveOutcome:
     return looked_back.ObjectiveOutcome(
         objective=standing.objective.resource(cycle),
@@ -123,6 +134,7 @@ def _objective(
         as_judged_score=answers.number(standing.as_judged),
         met=standing.met,
         key_results=[_key_result(each) for each in key_results],
+        parts=parts,
     )
 
 

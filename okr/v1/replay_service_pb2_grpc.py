@@ -109,10 +109,11 @@ class ReplayServiceServicer:
 
     def GetRetrospective(self, request, context):
         """Looks back on a cycle, or on a team with its sub-teams in it: plan and outcome, what was changed
-        and what followed, check-in discipline, how well confidence and forecasts at mid-cycle foretold
-        the outcome, lessons, and what could be carried over. Of a cycle that still runs it tells how
-        things stand. Costs by the number of key results and check-ins, and by that of adjustments times
-        key results.
+        and what followed, what moved the scores, check-in discipline, how well confidence and forecasts
+        at mid-cycle foretold the outcome, lessons, and what could be carried over. Of a cycle that still
+        runs it tells how things stand. Costs by the number of key results and check-ins, and by that of
+        adjustments times key results: some seconds for a thousand key results, so ask by team where
+        there are many.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -81,10 +81,11 @@ class ReplayServiceStub:
     """
     GetRetrospective: _grpc.UnaryUnaryMultiCallable[_replay_service_pb2.GetRetrospectiveRequest, _replay_service_pb2.GetRetrospectiveResponse]
     """Looks back on a cycle, or on a team with its sub-teams in it: plan and outcome, what was changed
-    and what followed, check-in discipline, how well confidence and forecasts at mid-cycle foretold
-    the outcome, lessons, and what could be carried over. Of a cycle that still runs it tells how
-    things stand. Costs by the number of key results and check-ins, and by that of adjustments times
-    key results.
+    and what followed, what moved the scores, check-in discipline, how well confidence and forecasts
+    at mid-cycle foretold the outcome, lessons, and what could be carried over. Of a cycle that still
+    runs it tells how things stand. Costs by the number of key results and check-ins, and by that of
+    adjustments times key results: some seconds for a thousand key results, so ask by team where
+    there are many.
     """
 
 @_typing.type_check_only
@@ -128,10 +129,11 @@ class ReplayServiceAsyncStub(ReplayServiceStub):
     """
     GetRetrospective: _aio.UnaryUnaryMultiCallable[_replay_service_pb2.GetRetrospectiveRequest, _replay_service_pb2.GetRetrospectiveResponse]  # type: ignore[assignment]
     """Looks back on a cycle, or on a team with its sub-teams in it: plan and outcome, what was changed
-    and what followed, check-in discipline, how well confidence and forecasts at mid-cycle foretold
-    the outcome, lessons, and what could be carried over. Of a cycle that still runs it tells how
-    things stand. Costs by the number of key results and check-ins, and by that of adjustments times
-    key results.
+    and what followed, what moved the scores, check-in discipline, how well confidence and forecasts
+    at mid-cycle foretold the outcome, lessons, and what could be carried over. Of a cycle that still
+    runs it tells how things stand. Costs by the number of key results and check-ins, and by that of
+    adjustments times key results: some seconds for a thousand key results, so ask by team where
+    there are many.
     """
 
 class ReplayServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -196,10 +198,11 @@ class ReplayServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_replay_service_pb2.GetRetrospectiveResponse, _abc.Awaitable[_replay_service_pb2.GetRetrospectiveResponse]]:
         """Looks back on a cycle, or on a team with its sub-teams in it: plan and outcome, what was changed
-        and what followed, check-in discipline, how well confidence and forecasts at mid-cycle foretold
-        the outcome, lessons, and what could be carried over. Of a cycle that still runs it tells how
-        things stand. Costs by the number of key results and check-ins, and by that of adjustments times
-        key results.
+        and what followed, what moved the scores, check-in discipline, how well confidence and forecasts
+        at mid-cycle foretold the outcome, lessons, and what could be carried over. Of a cycle that still
+        runs it tells how things stand. Costs by the number of key results and check-ins, and by that of
+        adjustments times key results: some seconds for a thousand key results, so ask by team where
+        there are many.
         """
 
 def add_ReplayServiceServicer_to_server(servicer: ReplayServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -337,6 +337,7 @@ class ObjectiveOutcome(_message.Message):
     AS_JUDGED_SCORE_FIELD_NUMBER: _builtins.int
     MET_FIELD_NUMBER: _builtins.int
     KEY_RESULTS_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
     score: _builtins.str
     """Final score: the graded one, override included, else the computed score."""
     original_score: _builtins.str
@@ -353,6 +354,10 @@ class ObjectiveOutcome(_message.Message):
     def key_results(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeyResultOutcome]:
         """Its key results in order of addition, dropped ones included."""
 
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.ScorePart]:
+        """What moved its score since plan commitment, by cause: the parts sum exactly to the difference."""
+
     def __init__(
         self,
         *,
@@ -362,10 +367,11 @@ class ObjectiveOutcome(_message.Message):
         as_judged_score: _builtins.str | None = ...,
         met: _builtins.bool = ...,
         key_results: _abc.Iterable[Global___KeyResultOutcome] | None = ...,
+        parts: _abc.Iterable[_resources_pb2.ScorePart] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_as_judged_score", b"_as_judged_score", "_original_score", b"_original_score", "_score", b"_score", "as_judged_score", b"as_judged_score", "objective", b"objective", "original_score", b"original_score", "score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_as_judged_score", b"_as_judged_score", "_original_score", b"_original_score", "_score", b"_score", "as_judged_score", b"as_judged_score", "key_results", b"key_results", "met", b"met", "objective", b"objective", "original_score", b"original_score", "score", b"score"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_as_judged_score", b"_as_judged_score", "_original_score", b"_original_score", "_score", b"_score", "as_judged_score", b"as_judged_score", "key_results", b"key_results", "met", b"met", "objective", b"objective", "original_score", b"original_score", "parts", b"parts", "score", b"score"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__as_judged_score: _TypeAlias = _typing.Literal["as_judged_score"]  # noqa: Y015
     _WhichOneofArgType__as_judged_score: _TypeAlias = _typing.Literal["_as_judged_score", b"_as_judged_score"]  # noqa: Y015
@@ -527,6 +533,7 @@ class Retrospective(_message.Message):
     FORECASTS_FIELD_NUMBER: _builtins.int
     CARRY_OVERS_FIELD_NUMBER: _builtins.int
     LESSONS_FIELD_NUMBER: _builtins.int
+    ATTRIBUTION_FIELD_NUMBER: _builtins.int
     team: _builtins.str
     """The team at the root, empty for the whole cycle."""
     running: _builtins.bool
@@ -613,6 +620,12 @@ class Retrospective(_message.Message):
         reviews.
         """
 
+    @_builtins.property
+    def attribution(self) -> _resources_pb2.ScoreAttribution:
+        """What moved the score of the root since plan commitment, as AttributeScore tells it; absent
+        before plan commitment.
+        """
+
     def __init__(
         self,
         *,
@@ -640,10 +653,11 @@ class Retrospective(_message.Message):
         forecasts: Global___ForecastAccuracy | None = ...,
         carry_overs: _abc.Iterable[Global___CarryOverSuggestion] | None = ...,
         lessons: _abc.Iterable[_resources_pb2.Lesson] | None = ...,
+        attribution: _resources_pb2.ScoreAttribution | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_as_judged_score", b"_as_judged_score", "_original_score", b"_original_score", "_score", b"_score", "as_judged_score", b"as_judged_score", "calibration", b"calibration", "cycle", b"cycle", "discipline", b"discipline", "effective_at", b"effective_at", "forecasts", b"forecasts", "mid_day", b"mid_day", "original_score", b"original_score", "score", b"score"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_as_judged_score", b"_as_judged_score", "_original_score", b"_original_score", "_score", b"_score", "as_judged_score", b"as_judged_score", "attribution", b"attribution", "calibration", b"calibration", "cycle", b"cycle", "discipline", b"discipline", "effective_at", b"effective_at", "forecasts", b"forecasts", "mid_day", b"mid_day", "original_score", b"original_score", "score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_as_judged_score", b"_as_judged_score", "_original_score", b"_original_score", "_score", b"_score", "adjustments", b"adjustments", "as_judged_score", b"as_judged_score", "band", b"band", "calibration", b"calibration", "calibration_by_role", b"calibration_by_role", "calibration_by_team", b"calibration_by_team", "carry_overs", b"carry_overs", "cycle", b"cycle", "discipline", b"discipline", "discipline_by_owner", b"discipline_by_owner", "discipline_by_team", b"discipline_by_team", "effective_at", b"effective_at", "forecasts", b"forecasts", "lessons", b"lessons", "met_count", b"met_count", "mid_day", b"mid_day", "objective_count", b"objective_count", "objective_revisions", b"objective_revisions", "objectives", b"objectives", "original_score", b"original_score", "revisions", b"revisions", "running", b"running", "score", b"score", "team", b"team"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_as_judged_score", b"_as_judged_score", "_original_score", b"_original_score", "_score", b"_score", "adjustments", b"adjustments", "as_judged_score", b"as_judged_score", "attribution", b"attribution", "band", b"band", "calibration", b"calibration", "calibration_by_role", b"calibration_by_role", "calibration_by_team", b"calibration_by_team", "carry_overs", b"carry_overs", "cycle", b"cycle", "discipline", b"discipline", "discipline_by_owner", b"discipline_by_owner", "discipline_by_team", b"discipline_by_team", "effective_at", b"effective_at", "forecasts", b"forecasts", "lessons", b"lessons", "met_count", b"met_count", "mid_day", b"mid_day", "objective_count", b"objective_count", "objective_revisions", b"objective_revisions", "objectives", b"objectives", "original_score", b"original_score", "revisions", b"revisions", "running", b"running", "score", b"score", "team", b"team"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__as_judged_score: _TypeAlias = _typing.Literal["as_judged_score"]  # noqa: Y015
     _WhichOneofArgType__as_judged_score: _TypeAlias = _typing.Literal["_as_judged_score", b"_as_judged_score"]  # noqa: Y015

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from okr.v1.audit_service_pb2 import AttributeScoreRequest
 from okr.v1.replay_service_pb2 import GetRetrospectiveRequest
 from okr.v1.values_pb2 import AsOf
 from tests.api.case import INVALID
@@ -73,6 +75,23 @@ def test_the_root_agrees_with_the_scorecard(story: Told) -> None:
         assert (found.score, found.original_score) == (card.score, card.original_score)
         names = [each.objective.name for each in found.objectives]
         assert names == [each.objective.name for each in card.objectives]
+
+
+@pytest.mark.parametrize("team", ["", "teams/marketing", "teams/sales"])
+def test_what_moved_the_scores_is_what_the_audit_says(furnished: Caller, team: str) -> None:
+    found = furnished.ask(GetRetrospectiveRequest(cycle=Q3, team=team)).retrospective
+    whole = AttributeScoreRequest(subject=team or Q3, cycle=Q3)
+    assert found.attribution == furnished.ask(whole).attribution
+    for each in found.objectives:
+        alone = furnished.ask(AttributeScoreRequest(subject=each.objective.name)).attribution
+        assert list(each.parts) == list(alone.parts), each.objective.name
+        assert sum(Decimal(part.difference) for part in each.parts) == Decimal(alone.difference)
+
+
+def test_a_draft_has_no_plan_to_move_from(furnished: Caller) -> None:
+    found = furnished.ask(GetRetrospectiveRequest(cycle="cycles/draft")).retrospective
+    assert not found.HasField("attribution")
+    assert not any(each.parts for each in found.objectives)
 
 
 def test_a_day_that_is_not_the_cycles_is_refused(furnished: Caller) -> None:

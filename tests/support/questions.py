@@ -64,6 +64,8 @@ def _about(me: Caller, cycle: str, as_of: AsOf) -> Iterator[Message]:
     yield scores.ListDueCheckInsRequest(cycle=cycle, as_of=as_of, within_days=31)
     yield scores.ListDeviationsRequest(cycle=cycle, as_of=as_of)
     yield replay.GetRetrospectiveRequest(cycle=cycle, as_of=as_of)
+    yield audit.AttributeScoreRequest(subject=cycle, as_of=as_of)
+    yield audit.ListScoreChangesRequest(subject=cycle, as_of=as_of, page_size=1000)
     yield audit.ListAdjustmentsRequest(cycle=cycle, as_of=as_of)
     yield audit.ListAdjustmentsRequest(
         cycle=cycle, as_of=as_of, filter="state != APPLIED OR team:*", order_by="position desc"

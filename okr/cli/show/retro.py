@@ -13,6 +13,7 @@ from okr import names
 from okr.cli.show import marks
 from okr.cli.show.audit import verb
 from okr.cli.show.measures import goal
+from okr.cli.show.why import attribution, sentence
 from okr.v1.resources_pb2 import Band, KeyResult, KeyResultRevision, Lesson, ObjectiveRevision
 from okr.v1.retrospective_pb2 import (
     AdjustmentOutcome,
@@ -33,6 +34,9 @@ from okr.v1.values_pb2 import (
     ObjectiveState,
 )
 
+FURTHEST_MOVEMENTS: Final = 8
+"""How many events that moved the score are shown."""
+
 _MET: Final = ("met", "green")
 _MISSED: Final = ("missed", "red")
 
@@ -42,6 +46,7 @@ def retrospective(given: Retrospective, position: int) -> RenderableType:
     blocks: list[RenderableType] = [*_head(given, position)]
     for title, content in (
         ("Plan and outcome", _objectives(given.objectives)),
+        ("What moved the score since plan commitment", _moved(given)),
         ("Adjustments and what followed", _adjustments(given.adjustments)),
         ("Changed without an adjustment", _revisions(given)),
         ("Check-in discipline", _discipline(given)),
@@ -111,6 +116,17 @@ def _key_results(given: Iterable[KeyResultOutcome]) -> Table:
             style="dim" if dropped else None,
         )
     return table
+
+
+def _moved(given: Retrospective) -> Iterator[RenderableType]:
+    if not given.HasField("attribution"):
+        return
+    yield attribution(given.attribution, FURTHEST_MOVEMENTS)
+    table = marks.table("objective", "from plan to outcome, in hundredths")
+    for each in given.objectives:
+        table.add_row(names.short(each.objective.name), sentence(each.parts))
+    yield ""
+    yield table
 
 
 def _changed_goal(given: KeyResultOutcome) -> str:

@@ -20,6 +20,7 @@ from okr.v1.resources_pb2 import (
     ScoreAttribution,
     ScoreCause,
     ScoreMovement,
+    ScorePart,
 )
 
 _OF_CAUSES: Final = {
@@ -59,17 +60,17 @@ def _head(given: ScoreAttribution) -> Iterator[RenderableType]:
         f"to {marks.day(given.effective_at)}, known at @{given.known_position}",
         style="dim",
     )
-    yield Text(f"  {_sentence(given)}")
+    yield Text(f"  {sentence(given.parts)}")
 
 
-def _sentence(given: ScoreAttribution) -> str:
+def sentence(parts: Sequence[ScorePart]) -> str:
     """In hundredths: "+18: 6 progress, 10 target, 2 scope"."""
-    if not given.parts:
+    if not parts:
         return "nothing moved it"
-    parts = (f"{_points(part.difference)} {_cause(part.cause)}" for part in given.parts)
-    whole = _points(given.difference)
+    told = (f"{_points(part.difference)} {_cause(part.cause)}" for part in parts)
+    whole = _points(str(sum(Decimal(part.difference) for part in parts)))
     signed = whole if whole.startswith(_MINUS) or whole == "0" else f"+{whole}"
-    return f"{signed}: {', '.join(parts)}"
+    return f"{signed}: {', '.join(told)}"
 
 
 def _parts(given: ScoreAttribution) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger.attribution import Walk, attribution
+from ledger.causes import parts_of
+from ledger.event import EVENT_TYPES
 from ledger.scoring.attribution import Cause, difference
 from ledger.values import recorded_day
 from okr.v1.event_record_pb2 import EventMetadata
@@ -29,6 +32,7 @@ FITTING = {
     Cause.WEIGHT: {"KeyResultRevised"},
     Cause.SCOPE: {
         "KeyResultAdded",
+        "KeyResultCarriedOver",
         "KeyResultDropped",
         "KeyResultRestored",
         "ObjectiveCreated",
@@ -131,3 +135,18 @@ def test_before_its_first_day_a_cycle_is_what_it_is_on_it() -> None:
         assert found == Decimal(score)
     parts_add_up(scenario, CYCLES[1], (last, "2026-06-01"), (last, "2026-07-10"))
     parts_add_up(scenario, CYCLES[1], (last - 1, "2026-06-01"), (last, "2026-06-02"))
+
+
+NO_PART_OF_SCORES = re.compile("Person|Adjustment|StrategyAdjusted|ReviewHeld")
+
+
+def test_every_event_about_goals_has_causes_or_is_known_to_have_none() -> None:
+    about_goals = {n: m for n, m in EVENT_TYPES.items() if not NO_PART_OF_SCORES.search(n)}
+    causes = {name: {cause for cause, _ in parts_of(kind())} for name, kind in about_goals.items()}
+    for cause, names in FITTING.items():
+        # What depends on which fields changed, or on the kind of an alignment, has none here.
+        told = {name for name, found in causes.items() if cause in found}
+        assert told <= {f"okr.v1.{name}" for name in names}
+    assert {"okr.v1.PlanCommitted", "okr.v1.AmendmentRecorded"} <= {
+        name for name, found in causes.items() if not found
+    }

@@ -41,11 +41,16 @@ class AdjustmentFacets:
 
     @property
     def teams(self) -> frozenset[str]:
-        """The teams of the objectives that it changes, before or after."""
-        positions = range(self.adjustment.first_position, self.adjustment.last_position + 1)
+        """The teams of the objectives that it changes or would create, before or after."""
+        changes = self.adjustment.changes
+        own = {
+            team
+            for each in changes
+            for team in (each.objective_before.team, each.objective_after.team)
+        }
         objectives = {stream_of(s) for s in self.subjects if s.startswith("objectives/")}
-        before_and_after = {positions[0], positions[-1]}
-        return frozenset().union(
+        before_and_after = {self.adjustment.first_position, self.adjustment.last_position}
+        return frozenset(own - {""}).union(
             *(self.owners.teams(name, at) for name in objectives for at in before_and_after)
         )
 

@@ -120,12 +120,15 @@ class Facets:
 
     @property
     def cycles_touched(self) -> frozenset[str]:
-        """The cycles among them, and those of the objectives."""
-        return frozenset(
-            self.owners.cycle(name).name if name.startswith("objectives/") else name
+        """The cycles among them, and those of the objectives that are known."""
+        of_objectives = (
+            self.owners.cycle(name).name
             for name in self.touched
-            if name.startswith(("objectives/", "cycles/"))
+            # A proposal, and an adjustment's first event, name what may not be there yet.
+            if name.startswith("objectives/") and self.owners.knows(name)
         )
+        own = (name for name in self.touched if name.startswith("cycles/"))
+        return frozenset((*own, *of_objectives))
 
     @property
     def teams_touched(self) -> frozenset[str]:

@@ -32,18 +32,21 @@ class Owners:
         new = sorted({name for name in objectives if name not in self._objectives})
         self._objectives.update(revisions.of_many(self._connection, new, self._known))
 
+    def knows(self, objective: str) -> bool:
+        """Whether an objective is known."""
+        self.load([objective])
+        return bool(self._objectives[objective])
+
     def cycle(self, objective: str) -> Cycle:
         """The cycle of an objective, as it is known now.
 
         Raises:
             NotFound: the objective is not known.
         """
-        self.load([objective])
-        rows = self._objectives[objective]
-        if not rows:
+        if not self.knows(objective):
             raise NotFound(objective)
         # An objective's first event is its creation.
-        return self.cycle_named(rows[0].revision.fact.cycle)  # type: ignore[attr-defined]
+        return self.cycle_named(self._objectives[objective][0].revision.fact.cycle)  # type: ignore[attr-defined]
 
     def cycle_of_adjustment(self, name: str) -> Cycle:
         """The cycle of an adjustment.

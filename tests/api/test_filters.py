@@ -18,9 +18,12 @@ from tests.support.ask import (
     TRAFFIC,
     WHY,
     add,
+    adjust,
     approve,
+    commit,
     cycle,
     drop,
+    objective,
     propose,
     reject,
     revise,
@@ -256,6 +259,24 @@ def test_events_pass_a_filter(story: Told, filter_: str, order: dict[str, Any]) 
     assert len(everything) == KNOWN
     expected = [event for event in everything if PASSES[filter_](event)]
     assert every_event(story.me, as_of=at(KNOWN), filter=filter_, **order) == expected
+
+
+def test_what_is_not_there_yet_hides_no_event(me: Caller) -> None:
+    me.all_of(cycle(first="2024-07-01", last="2024-09-30"), team(), team("sales"))
+    me.all_of(objective(), commit())
+    more = objective("more", team="teams/sales")
+    waiting = me.ask(propose(more, name="more"), ANNA).position
+    adjusted = me.ask(adjust(objective("made"), name="made"), ANNA).adjustment.first_position
+
+    for position in (waiting, adjusted):
+        found = me.ask(
+            audit.ListEventsRequest(
+                as_of=at(position), filter=f"cycle = {Q3} AND position = {position}"
+            )
+        ).events
+        assert [event.header.position for event in found] == [position]
+    of_sales = audit.ListAdjustmentsRequest(cycle=Q3, filter="team = teams/sales")
+    assert [each.name for each in me.ask(of_sales).adjustments] == ["adjustments/more"]
 
 
 def test_events_are_found_by_their_time(story: Told) -> None:

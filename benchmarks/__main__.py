@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from benchmarks.append import Rounds, measure_append
 from benchmarks.ceiling import measure_ceiling
 from benchmarks.driver import Driver
+from benchmarks.instants import measure_instants, measure_replay, measure_watch
 from benchmarks.memory import MARKS, QUICK_MARKS, measure_memory
 from benchmarks.quarter import commit_quarter, sample_response
 from benchmarks.requests import read_requests, write_requests
@@ -38,6 +39,7 @@ class Part(StrEnum):
     CEILING = "ceiling"
     APPEND = "append"
     MEMORY = "memory"
+    INSTANTS = "instants"
 
 
 def main(
@@ -67,6 +69,10 @@ def main(
         figures = {"flush_ms": flush_milliseconds(place)}
         if parts & {Part.CEILING, Part.APPEND}:
             figures |= _against_others(driver, place, parts, quick=quick)
+        if Part.INSTANTS in parts:
+            figures |= measure_instants(place, progress, quick=quick)
+            figures |= measure_watch(place, quick=quick)
+            figures |= measure_replay(place, progress)
         if Part.MEMORY in parts:
             with _ledger(place / "memory") as (ledger, channel):
                 marks = QUICK_MARKS if quick else MARKS

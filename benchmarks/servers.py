@@ -38,8 +38,10 @@ class Server:
         return f"127.0.0.1:{self.port}"
 
     def resident_mib(self) -> float:
-        """Resident memory of the process in MiB."""
-        return float(psutil.Process(self.process.pid).memory_info().rss) / 2**20
+        """Resident memory of the process, and of those that it has started, in MiB."""
+        process = psutil.Process(self.process.pid)
+        family = [process, *process.children(recursive=True)]
+        return sum(float(each.memory_info().rss) for each in family) / 2**20
 
     def __enter__(self) -> Self:
         return self

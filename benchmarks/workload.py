@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from benchmarks.requests import PLACEHOLDER
 from okr.v1.ledger_service_pb2 import RecordCheckInRequest
 
+CYCLE = "bench"
 OBJECTIVES = 250
 KEY_RESULTS_PER_OBJECTIVE = 4
 VALUES_PER_KEY_RESULT = 8
@@ -14,23 +15,26 @@ BASELINE = "0"
 TARGET = "100"
 
 
-def objective_ids() -> Iterator[str]:
-    """The ids of the objectives."""
-    for number in range(OBJECTIVES):
-        yield f"bench-{number:03}"
+def objective_name(cycle: str, number: int) -> str:
+    """The name of one of a cycle's objectives."""
+    return f"objectives/{cycle}-{number:03}"
 
 
-def key_result_ids() -> Iterator[str]:
-    """The ids of one objective's key results."""
-    for number in range(KEY_RESULTS_PER_OBJECTIVE):
-        yield f"measure-{number}"
+def key_result_id(number: int) -> str:
+    """The id of one of an objective's key results."""
+    return f"measure-{number}"
+
+
+def key_result_name(cycle: str, objective: int, number: int) -> str:
+    """The name of one of an objective's key results."""
+    return f"{objective_name(cycle, objective)}/keyResults/{key_result_id(number)}"
 
 
 def key_result_names() -> Iterator[str]:
     """The names of all key results, objective by objective."""
-    for objective in objective_ids():
-        for key_result in key_result_ids():
-            yield f"objectives/{objective}/keyResults/{key_result}"
+    for objective in range(OBJECTIVES):
+        for key_result in range(KEY_RESULTS_PER_OBJECTIVE):
+            yield key_result_name(CYCLE, objective, key_result)
 
 
 def check_ins(today: date) -> Iterator[bytes]:

@@ -22,6 +22,7 @@ from okr.cli import (
     importing,
     key_results,
     objectives,
+    replaying,
     retro,
     reviews,
     scores,
@@ -95,6 +96,7 @@ app.command("compare", rich_help_panel=READ)(history.compare)
 app.command("adjustments", rich_help_panel=READ)(history.adjustments)
 app.command("events", rich_help_panel=READ)(history.events)
 app.command("watch", rich_help_panel=READ)(watching.watch)
+app.command("replay", rich_help_panel=READ)(replaying.replay)
 app.command("status", rich_help_panel=READ)(history.status)
 app.command("import", rich_help_panel=PROGRESS)(importing.import_file)
 

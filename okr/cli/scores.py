@@ -12,6 +12,7 @@ from okr.cli.as_of import instants
 from okr.cli.reading import merged
 from okr.cli.show import plan
 from okr.cli.show import scorecard as card
+from okr.cli.watching import watch_scores
 from okr.pages import pages
 from okr.v1.score_service_pb2 import GetScorecardRequest, ListAlignmentsRequest
 
@@ -25,6 +26,13 @@ def scorecard(
     as_of: options.AsOfText = "",
     known_at: options.KnownAt = "",
     effective_at: options.EffectiveAt = "",
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch",
+            help="Go on showing it as scores move, until Ctrl-C; into a pipe a line for each move.",
+        ),
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Show a cycle's scores: teams, objectives, key results, and who keeps up with the plan.
@@ -43,7 +51,12 @@ def scorecard(
         team=options.parsed(names.team)(team) if team else "",
         as_of=instants(as_of, known_at, effective_at),
     )
+    if watch and request.HasField("as_of"):
+        raise typer.BadParameter("what was known then does not move", param_hint="--watch")
     with session.connected() as okr:
+        if watch:
+            watch_scores(okr, request, as_json=as_json)
+            return
         answer = okr.scores.GetScorecard(request)
         session.answer(answer, card.renderable(answer), as_json=as_json)
 

@@ -1,20 +1,30 @@
-"""`okr watch`: events as they come."""
+"""`okr watch` and `okr scorecard --watch`: events and scores as they come."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Final
 
 import typer
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
+from rich.live import Live
+from rich.text import Text
 
 from okr import names, texts
 from okr.cli import options, session
-from okr.cli.show import ledger
+from okr.cli.show import ledger, replay, scorecard
+from okr.client import OkrClient
 from okr.v1.event_record_pb2 import Event
-from okr.v1.replay_service_pb2 import WatchEventsRequest, WatchEventsResponse
+from okr.v1.replay_service_pb2 import (
+    WatchEventsRequest,
+    WatchEventsResponse,
+    WatchScoresRequest,
+    WatchScoresResponse,
+)
+from okr.v1.score_service_pb2 import GetScorecardRequest, GetScorecardResponse
 
 NOW: Final = "now"
 BEGINNING: Final = "beginning"
@@ -129,6 +139,43 @@ class _Lines:
             session.line(ledger.line(event))
         self.position = event.header.position
         self.printed += 1
+
+
+def watch_scores(okr: OkrClient, asked: GetScorecardRequest, *, as_json: bool) -> None:
+    """Shows a scorecard as its scores move, until Ctrl-C: drawn over in a terminal, else in lines.
+
+    As JSON each answer of the watch is a line.
+    """
+    request = WatchScoresRequest(cycle=asked.cycle, team=asked.team)
+    patience = session.settings.get().timeout_seconds
+    answers = okr.watch_scores(request, patience_seconds=patience)
+    with suppress(KeyboardInterrupt):
+        if not as_json and session.console().is_terminal:
+            _draw(okr, asked, answers)
+        else:
+            for answer in answers:
+                print_moves(answer, as_json=as_json)
+
+
+def _draw(
+    okr: OkrClient, asked: GetScorecardRequest, answers: Iterable[WatchScoresResponse]
+) -> None:
+    with Live(console=session.console(), auto_refresh=False, vertical_overflow="crop") as live:
+        for answer in answers:
+            if answer.moves or answer.HasField("scorecard"):
+                asked.at_least_as_fresh = answer.token
+                live.update(scorecard.renderable(okr.scores.GetScorecard(asked)), refresh=True)
+
+
+def print_moves(answer: WatchScoresResponse, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json_line(answer))
+        return
+    if answer.HasField("scorecard"):
+        whole = GetScorecardResponse(scorecard=answer.scorecard, position=answer.position)
+        session.show(scorecard.renderable(whole))
+    for move in answer.moves:
+        session.line(Text.assemble((f"@{answer.position}  ", "dim"), replay.score_move(move)))
 
 
 def json_line(message: Message) -> str:

@@ -76,8 +76,8 @@ class _ReplayKnowledgeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Repla
     REPLAY_KNOWLEDGE_THEN: _ReplayKnowledge.ValueType  # 1
     """What was known at the end of the frame's day, and of that day: what people saw. A fact was
     known when the ledger learnt it; one that was imported with the time at which its source
-    recorded it, at that time; but never before a fact of the cycle at an earlier position. The
-    last frame knows everything.
+    recorded it, at that time; but never before a fact of the cycle at an earlier position. Unless
+    an effective day is asked for as the last one, the last frame knows everything.
     """
     REPLAY_KNOWLEDGE_NOW: _ReplayKnowledge.ValueType  # 2
     """All that is known at the end of the replay, of the frame's day: late and corrected facts count
@@ -92,8 +92,8 @@ REPLAY_KNOWLEDGE_UNSPECIFIED: ReplayKnowledge.ValueType  # 0
 REPLAY_KNOWLEDGE_THEN: ReplayKnowledge.ValueType  # 1
 """What was known at the end of the frame's day, and of that day: what people saw. A fact was
 known when the ledger learnt it; one that was imported with the time at which its source
-recorded it, at that time; but never before a fact of the cycle at an earlier position. The
-last frame knows everything.
+recorded it, at that time; but never before a fact of the cycle at an earlier position. Unless
+an effective day is asked for as the last one, the last frame knows everything.
 """
 REPLAY_KNOWLEDGE_NOW: ReplayKnowledge.ValueType  # 2
 """All that is known at the end of the replay, of the frame's day: late and corrected facts count

@@ -47,11 +47,19 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """The days that a replay goes over: the cycle's first, the replay's first and last."""
+    """The days that a replay goes over: the cycle's first, the replay's first and last.
+
+    With `to_present` the last frame takes in what became known or held after its day, too.
+    """
 
     of_cycle: date
     first: date
     last: date
+    to_present: bool
+
+    def are_up(self, event_day: date, frame_day: date) -> bool:
+        """Whether a frame of a day takes in an event of another."""
+        return event_day <= frame_day or (self.to_present and frame_day == self.last)
 
     def ends(self, step: ReplayStep.ValueType) -> Iterator[date]:
         """The day that each frame ends with."""
@@ -109,13 +117,14 @@ def _is_of_team(record: Record) -> bool:
     return record.stream.startswith("teams/")
 
 
-def as_known_then(events: Sequence[Told], ends: Iterator[date]) -> Iterator[Moment]:
-    """A moment at the end of each day, by what was known then; the last one knows everything."""
-    days = list(ends)
+def as_known_then(
+    events: Sequence[Told], days: Days, step: ReplayStep.ValueType
+) -> Iterator[Moment]:
+    """A moment at the end of each day, by what was known then."""
     taken = 0
-    for day in days:
+    for day in days.ends(step):
         start = taken
-        while taken < len(events) and (events[taken].day <= day or day == days[-1]):
+        while taken < len(events) and days.are_up(events[taken].day, day):
             taken += 1
         if taken:
             last = events[taken - 1]
@@ -123,14 +132,15 @@ def as_known_then(events: Sequence[Told], ends: Iterator[date]) -> Iterator[Mome
             yield Moment(day, last.record.position, last.us, since)
 
 
-def as_known_now(events: Sequence[Told], ends: Iterator[date]) -> Iterator[Moment]:
+def as_known_now(
+    events: Sequence[Told], days: Days, step: ReplayStep.ValueType
+) -> Iterator[Moment]:
     """A moment at the end of each day, by all that is known; events by their effective days."""
-    days = list(ends)
     by_day = sorted((event for event in events if event.shown), key=lambda event: event.effective)
     taken = 0
-    for day in days:
+    for day in days.ends(step):
         start = taken
-        while taken < len(by_day) and (by_day[taken].effective <= day or day == days[-1]):
+        while taken < len(by_day) and days.are_up(by_day[taken].effective, day):
             taken += 1
         since = sorted(by_day[start:taken], key=lambda event: event.record.position)
         last = events[-1]
@@ -141,7 +151,7 @@ def of_each_event(events: Sequence[Told], days: Days) -> Iterator[Moment]:
     """A moment just after each event that is shown, of the day on which it was known."""
     before: list[Record] = []
     for event in events:
-        if not event.shown:
+        if not event.shown or not days.are_up(event.day, days.last):
             continue
         before.append(event.record)
         if event.day >= days.first or event is events[-1]:

@@ -103,8 +103,8 @@ class Replay:
         if step == api.REPLAY_STEP_EVENT:
             return list(of_each_event(events, days))
         if self._request.knowledge == api.REPLAY_KNOWLEDGE_NOW:
-            return list(as_known_now(events, days.ends(step)))
-        return list(as_known_then(events, days.ends(step)))
+            return list(as_known_now(events, days, step))
+        return list(as_known_then(events, days, step))
 
     def _told(self) -> list[Told]:
         records = sorted(
@@ -175,7 +175,7 @@ def planned(connection: Connection, request: api.ReplayCycleRequest, known: Know
         first = _first(request, cycle, last)
     return _Plan(
         cycle,
-        Days(cycle.first_day, first, last),
+        Days(cycle.first_day, first, last, to_present=known.day is None),
         _streams(connection, cycle.name, request.team, known.position),
     )
 

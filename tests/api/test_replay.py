@@ -260,6 +260,7 @@ def test_a_replay_begins_and_ends_where_it_is_asked_to(told: Caller) -> None:
     )
     assert [iso(found[0].day), iso(found[-1].day)] == ["2024-07-10", "2024-07-20"]
     assert len(found) == 11
+    assert score(found[-1], FOLLOWERS) == "0.25", "by what was known then, of the last day too"
     known = of_day(found, "2024-07-19").known_position
     until = frames(told, REPLAY_STEP_DAY, as_of=AsOf(position=known))
     assert max(happened(until)) == until[-1].known_position == known

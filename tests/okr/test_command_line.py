@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -11,10 +12,16 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from google.protobuf.json_format import ParseDict
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from examples.stage import free_address, serving
 from okr.cli import app
+from okr.cli.show.replay import screen
+from okr.cli.watching import print_moves
+from okr.v1.replay_service_pb2 import ReplayFrame, ScoreMove, WatchScoresResponse
+from okr.v1.resources_pb2 import Scorecard, Status
 
 pytestmark = pytest.mark.system
 
@@ -247,6 +254,67 @@ def test_watched_events_are_json_lines(okr: Okr) -> None:
     assert [event["header"]["eventType"] for event in events] == ["okr.v1.CheckInRecorded"] * 5
     positions = [int(event["header"]["position"]) for event in events]
     assert positions == sorted(set(positions))
+
+
+def test_a_quarter_is_replayed_in_lines(okr: Okr) -> None:
+    shown = okr("replay", "2026-q3", "--team", "sales")
+
+    assert shown.exit_code == 0
+    weeks = [line.split()[0] for line in shown.stdout.splitlines() if line.startswith("2026-")]
+    assert (weeks[0], weeks[-1], len(weeks)) == ("2026-07-07", "2026-10-05", 14)
+    assert "Ügyfélajánlás (NPS) 30-ról 50-re" in shown.stdout
+    assert "retention/churn  1.00 → 0.00  ▼ −1.000  ● at risk" in shown.stdout
+    card = okr("scorecard", "2026-q3", "--team", "sales", "--json")
+    score = Decimal(json.loads(card.stdout)["scorecard"]["score"]).quantize(Decimal("0.01"))
+    assert f"2026-10-05  {score} " in shown.stdout
+
+
+def test_frames_are_json_lines(okr: Okr) -> None:
+    arguments = ("--by", "event", "--from", "2026-09-01", "--as-of", "2026-09-20")
+    shown = okr("replay", "2026-q3", *arguments, "--json")
+
+    assert shown.exit_code == 0
+    frames = [json.loads(line) for line in shown.stdout.splitlines()]
+    assert [frame["number"] for frame in frames] == [*range(1, len(frames) + 1)]
+    assert frames[-1]["day"] == {"year": 2026, "month": 9, "day": 14}
+    assert all(frame["scorecard"]["score"] for frame in frames)
+
+
+def test_a_frame_is_drawn_as_a_screen(okr: Okr) -> None:
+    shown = okr("replay", "2026-q3", "--json", "--as-of", "2026-08-18").stdout.splitlines()[-1]
+    frame = ParseDict(json.loads(shown), ReplayFrame())
+    page = io.StringIO()
+    Console(width=120, file=page).print(screen(frame))
+    drawn = page.getvalue()
+    assert "2026. III. negyedév  2026-08-18" in drawn
+    assert "53 % of the time" in drawn
+    assert re.search(r"Márkaismertség növelése a célpiacon +███▌······ +0.35 +▲ \+0.073", drawn)
+    assert "… and 5 more" in drawn
+
+
+def test_a_watched_scorecard_is_shown_and_then_what_moves(
+    okr: Okr, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first answer and one with moves, as a pipe gets them."""
+    first = json.loads(okr("scorecard", "2026-q3", "--json").stdout)
+    card = ParseDict(first["scorecard"], Scorecard())
+    move = ScoreMove(
+        name="objectives/brand/keyResults/followers",
+        score_before="0.25",
+        score_after="0.5",
+        difference="0.25",
+        status_after=Status.STATUS_ON_TRACK,
+    )
+    answers = [
+        WatchScoresResponse(scorecard=card, position=7),
+        WatchScoresResponse(position=9),
+        WatchScoresResponse(moves=[move], position=11),
+    ]
+    for answer in answers:
+        print_moves(answer, as_json=False)
+    shown = capsys.readouterr().out
+    assert "known at @7" in shown
+    assert shown.splitlines()[-1] == "@11  brand/followers  0.25 → 0.50  ▲ +0.250  ● on track"
 
 
 def test_to_import_again_adds_nothing(okr: Okr) -> None:
@@ -546,6 +614,8 @@ def test_an_adjustment_from_a_file(okr: Okr, tmp_path: Path) -> None:
         (("why", "nothing"), "cycles/nothing does not exist"),
         (("watch", "--from", "AAAA"), "TOKEN_FOREIGN"),
         (("watch", "--cycle", "none"), "RESOURCE_NOT_FOUND"),
+        (("scorecard", "none", "--watch"), "RESOURCE_NOT_FOUND"),
+        (("replay", "2026-q3", "--from", "2025-01-01"), "DAY_OUTSIDE_CYCLE"),
         (("team", "create", "--id", "sales", "Sales"), "ids are never used again"),
         (("cycle", "create", "x" * 201, "2026-01-01", "2026-01-31"), "definition.title"),
     ],
@@ -567,6 +637,8 @@ def test_what_is_refused_says_why_and_what_next(
         (("scorecard", "Q3"), "lower-case letters"),
         (("scorecard", "2026-q3", "--as-of", "soon"), "2026-08-10T18:00"),
         (("watch", "--from", "@now"), "no whole number"),
+        (("scorecard", "2026-q3", "--watch", "--as-of", "@97"), "does not move"),
+        (("replay", "2026-q3", "--by", "event", "--known", "now"), "by what was known then"),
         (("check-in", "record", "brand/followers", "1e5"), "no decimal number"),
         (
             ("check-in", "record", "brand/followers", "1", "--confidence", "11"),

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from okr import names, texts
+from okr import seals as sealing
 from okr.cli import options, session
 from okr.cli.as_of import instants
 from okr.cli.reading import merged
@@ -15,6 +16,7 @@ from okr.cli.show import ends
 from okr.cli.writing import circumstances
 from okr.pages import pages
 from okr.v1 import ledger_service_pb2 as api
+from okr.v1.resources_pb2 import Scorecard, Seal
 from okr.v1.score_service_pb2 import (
     GetSealRequest,
     ListAmendmentsRequest,
@@ -117,6 +119,10 @@ def seals(
         typer.Argument(min=1, help="Show this seal with all that it holds. Default: list them."),
     ] = None,
     *,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Compute the seal's scores and digest again and compare."),
+    ] = False,
     as_of: options.AsOfText = "",
     known_at: options.KnownAt = "",
     effective_at: options.EffectiveAt = "",
@@ -126,17 +132,35 @@ def seals(
 
     $ okr cycle seals 2026-q4
 
-    $ okr cycle seals 2026-q4 1
+    $ okr cycle seals 2026-q4 1 --check
     """
     when = instants(as_of, known_at, effective_at)
+    if check and number is None:
+        raise typer.BadParameter("name the seal to check", param_hint="--check")
     with session.connected() as okr:
         if number is not None:
             one = okr.scores.GetSeal(GetSealRequest(name=f"{cycle}/seals/{number}", as_of=when))
             session.answer(one, ends.seal(one.seal), as_json=as_json)
+            if check:
+                _tell_differences(one.seal, sealing.scorecard(okr, one.seal), as_json=as_json)
         else:
             request = ListSealsRequest(cycle=cycle, as_of=when, page_size=1000)
             every = merged(pages(okr.scores.ListSeals, request))
             session.answer(every, ends.seals(every.seals), as_json=as_json)
+
+
+def _tell_differences(seal: Seal, card: Scorecard, *, as_json: bool) -> None:
+    """Say whether a seal is right; what is not ends the run as a refusal does.
+
+    Raises:
+        typer.Exit: it is not.
+    """
+    differing = sealing.differences(seal, card)
+    if differing:
+        told = ", ".join(map(names.short, differing))
+        session.note(f"computed again it differs: {told}", "bold red", stderr=True)
+        raise typer.Exit(session.REFUSED)
+    session.note("computed again it is the same", "green", stderr=as_json)
 
 
 def amend(

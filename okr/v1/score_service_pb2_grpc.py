@@ -288,7 +288,8 @@ class ScoreServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListSeals(self, request, context):
-        """Lists the seals of a cycle, the first one first.
+        """Lists the seals of a cycle, the first one first. Each holds a score for each objective: ask for
+        small pages where cycles are large.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -85,7 +85,9 @@ class ScoreServiceStub:
     GetSeal: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.GetSealRequest, _score_service_pb2.GetSealResponse]
     """Reads a seal of a cycle. It is the same for ever; only its reopening comes to it."""
     ListSeals: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.ListSealsRequest, _score_service_pb2.ListSealsResponse]
-    """Lists the seals of a cycle, the first one first."""
+    """Lists the seals of a cycle, the first one first. Each holds a score for each objective: ask for
+    small pages where cycles are large.
+    """
     GetAmendment: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.GetAmendmentRequest, _score_service_pb2.GetAmendmentResponse]
     """Reads an amendment."""
     ListAmendments: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.ListAmendmentsRequest, _score_service_pb2.ListAmendmentsResponse]
@@ -174,7 +176,9 @@ class ScoreServiceAsyncStub(ScoreServiceStub):
     GetSeal: _aio.UnaryUnaryMultiCallable[_score_service_pb2.GetSealRequest, _score_service_pb2.GetSealResponse]  # type: ignore[assignment]
     """Reads a seal of a cycle. It is the same for ever; only its reopening comes to it."""
     ListSeals: _aio.UnaryUnaryMultiCallable[_score_service_pb2.ListSealsRequest, _score_service_pb2.ListSealsResponse]  # type: ignore[assignment]
-    """Lists the seals of a cycle, the first one first."""
+    """Lists the seals of a cycle, the first one first. Each holds a score for each objective: ask for
+    small pages where cycles are large.
+    """
     GetAmendment: _aio.UnaryUnaryMultiCallable[_score_service_pb2.GetAmendmentRequest, _score_service_pb2.GetAmendmentResponse]  # type: ignore[assignment]
     """Reads an amendment."""
     ListAmendments: _aio.UnaryUnaryMultiCallable[_score_service_pb2.ListAmendmentsRequest, _score_service_pb2.ListAmendmentsResponse]  # type: ignore[assignment]
@@ -350,7 +354,9 @@ class ScoreServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _score_service_pb2.ListSealsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_score_service_pb2.ListSealsResponse, _abc.Awaitable[_score_service_pb2.ListSealsResponse]]:
-        """Lists the seals of a cycle, the first one first."""
+        """Lists the seals of a cycle, the first one first. Each holds a score for each objective: ask for
+        small pages where cycles are large.
+        """
 
     @_abc_1.abstractmethod
     def GetAmendment(

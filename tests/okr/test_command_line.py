@@ -553,6 +553,9 @@ def test_a_quarter_ends(okr: Okr) -> None:
     do("check-in", "record", "reach/readers", "240", "--on", "2026-06-30")
     do("cycle", "close", "q2")
     assert "Kimaradt egy hét" in do("cycle", "seals", "q2", "1")
+    for number in ("1", "2"):
+        assert "it is the same" in do("cycle", "seals", "q2", number, "--check")
+    assert okr("cycle", "seals", "q2", "--check").exit_code == 2
     found = json.loads(okr("cycle", "seals", "q2", "--json").stdout)["seals"]
     assert [(seal["number"], seal["score"]) for seal in found] == [("1", "0.5"), ("2", "0.8")]
     told_again = do("events", "cycles/q2")

@@ -40,7 +40,9 @@ def main() -> int:
         tell.say(f"A server starts on {address} with an empty ledger in {folder}.")
         with serving(address, database, log), OkrClient(address) as okr:
             play_the_quarter(tell)
+            ask_why(tell)
             look_back(tell, adjustment_position(okr))
+            end_the_quarter(tell)
             reproduce_published(tell, okr)
             before = answers(okr)
         replay(tell, database)
@@ -79,6 +81,45 @@ def play_the_quarter(tell: Narrator) -> None:
         "Every revision of the adjusted key result", "Who, when, why, before, after: for good."
     )
     tell.okr("revisions", "leads/qualified")
+
+
+def ask_why(tell: Narrator) -> None:
+    """What moved the scores, how the plan changed, and where a number comes from."""
+    tell.section(
+        "What moved the score",
+        "Every movement has a cause and an event, and the parts add up to the difference exactly:"
+        " not all of the leads' 93 points are progress.",
+    )
+    tell.okr("why", "leads")
+    tell.section("The plan then and now", "What was committed on 1 July beside what stands now.")
+    tell.okr("diff", "2026-q3")
+    tell.section(
+        "Where a number comes from",
+        "The arithmetic of a score, down to the positions of the events.",
+    )
+    tell.okr("explain", "leads/cost-per-lead")
+    tell.section(
+        "What needed attention in week 6",
+        "The attention list as it was on the evening before the change: worst first, with the pace"
+        " that was needed and where the recent one would have led.",
+    )
+    tell.okr("deviations", "2026-q3", "--team", "marketing", "--as-of", "2026-08-09")
+
+
+def end_the_quarter(tell: Narrator) -> None:
+    """Close the cycle, and look back on it."""
+    tell.section(
+        "The quarter is closed",
+        "Its scores are sealed with a digest of every key result's. What comes later is an"
+        " amendment beside the seal.",
+    )
+    tell.okr("cycle", "close", "2026-q3")
+    amendment = "Három szerződést a következő negyedévre számlázunk."
+    tell.okr(
+        "cycle", "amend", "2026-q3", amendment, "--about", "new-customers/signed", "--value", "3"
+    )
+    tell.section("Retrospective", "The plan, the outcome, and what lies between.")
+    tell.okr("retro", "2026-q3")
 
 
 def look_back(tell: Narrator, adjusted: int) -> None:

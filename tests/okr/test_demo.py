@@ -29,6 +29,8 @@ def test_the_demo_holds_what_it_claims(tmp_path: Path) -> None:
     for shown in (
         "$ okr scorecard 2026-q3",
         "450 minősített lead",
+        "+92.53: 96.15 progress, 4.39 target, −8.01 scope",
+        "SHA-256 of 13 key results",
         "published was 0.3",
         "published was 0.4",
         "the same 10 answers, byte for byte",

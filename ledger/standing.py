@@ -109,6 +109,10 @@ class Three:
         return found
 
 
+NO_SCORES = Three(None, None, None)
+"""What has no score of any kind."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeyResultStanding:
     """Where a key result stands."""

@@ -9,7 +9,7 @@ from ledger.check_ins import CheckIn
 from ledger.cycles import Cycle
 from ledger.scoring.exact import rounded, text
 from ledger.scoring.pace import Band, Forecast, Status
-from ledger.standing import GroupStanding, KeyResultStanding, ObjectiveStanding
+from ledger.standing import GroupStanding, KeyResultStanding, ObjectiveStanding, Three
 from ledger.teams import Team
 from okr.v1 import resources_pb2 as resources
 
@@ -20,6 +20,17 @@ Describe = Callable[[CheckIn], resources.CheckIn]
 def number(value: Decimal | None) -> str | None:
     """A score or value as text, None where there is none."""
     return None if value is None else text(rounded(value))
+
+
+def three(scores: Three | None) -> resources.ThreeScores | None:
+    """Three scores side by side, None of what does not count."""
+    if scores is None:
+        return None
+    return resources.ThreeScores(
+        score=number(scores.current),
+        original_score=number(scores.original),
+        as_judged_score=number(scores.as_judged),
+    )
 
 
 def status(value: Status) -> resources.Status.ValueType:

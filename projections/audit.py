@@ -11,7 +11,9 @@ from ledger.adjustment_resources import Step, change_resource
 from ledger.adjustment_resources import resource as adjustment_resource
 from ledger.event import Record
 from ledger.refusals import NotFound
-from ledger.scoring.exact import ZERO, subtract, text
+from ledger.scoring.attribution import difference
+from ledger.scoring.exact import text
+from ledger.standing import NO_SCORES
 from ledger.values import timestamp
 from okr.v1 import event_record_pb2 as event_record
 from okr.v1 import events_pb2 as facts
@@ -128,15 +130,18 @@ def _effects(
     for position in (made.first_position - 1, made.last_position):
         cycle, day = cycle_at(connection, made.cycle, Known(position, recorded_us, None))
         standings.append(tree(connection, cycle, "", position, day))
-    before, after = ({line.name: line.score for line in lines(each)} for each in standings)
+    before, after = ({line.name: line.scores for line in lines(each)} for each in standings)
     for name in by_level([*after, *before]):
-        earlier, later = before.get(name), after.get(name)
-        if earlier != later:
+        was, is_now = before.get(name), after.get(name)
+        if (was or NO_SCORES) != (is_now or NO_SCORES):
+            earlier, later = (each.current if each else None for each in (was, is_now))
             yield resources.ScoreEffect(
                 name=name,
                 score_before=answers.number(earlier),
                 score_after=answers.number(later),
-                difference=text(subtract(later or ZERO, earlier or ZERO)),
+                difference=text(difference(earlier, later)),
+                scores_before=answers.three(was),
+                scores_after=answers.three(is_now),
             )
 
 

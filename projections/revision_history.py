@@ -18,6 +18,7 @@ from ledger.objectives import KEY_RESULTS, objective_of, stream_of
 from ledger.refusals import NotFound, invalid
 from ledger.revision import Revision, difference
 from ledger.scoring.exact import ZERO, subtract, text
+from ledger.standing import Three
 from ledger.values import date_message, timestamp
 from okr.v1 import audit_service_pb2 as api
 from okr.v1 import events_pb2 as facts
@@ -234,18 +235,17 @@ def show_key_result(connection: Connection, made: Numbered) -> resources.KeyResu
     assert snapshot is not None, f"{name} before it was added"
     count = counts(connection, [name], position)[name]
 
-    def score(position: int) -> str | None:
+    def scores(position: int) -> Three | None:
         there = key_result_board(connection, name, position, made.day)
         found = there.facts.key_results.get(name)
         if found is None or found.current.dropped:
             return None
-        return answers.number(there.standings.key_result(name).scores.current)
+        return there.standings.key_result(name).scores
 
     return resources.KeyResultRevision(
         **made.told(),
         snapshot=replace(snapshot, check_in_count=count).resource(),
-        score_before=score(position - 1),
-        score_after=score(position),
+        **_around(scores(position - 1), scores(position)),
     )
 
 
@@ -259,19 +259,28 @@ def show_objective(connection: Connection, made: Numbered) -> resources.Objectiv
     key_results = plan.members_of(connection, plan.key_results_of(name), position)
     shown.key_results.extend(entry.member for entry in key_results)
 
-    def score(position: int) -> str | None:
+    def scores(position: int) -> Three | None:
         there = board(connection, [name], position, made.day)
         if name not in there.facts.objectives:
             return None
         standing = there.standings.objective(name)
-        return answers.number(standing.score) if standing.counts else None
+        return standing.scores if standing.counts else None
 
     return resources.ObjectiveRevision(
         **made.told(),
         snapshot=shown,
-        score_before=score(position - 1),
-        score_after=score(position),
+        **_around(scores(position - 1), scores(position)),
     )
+
+
+def _around(before: Three | None, after: Three | None) -> dict[str, Any]:
+    """The scores before and after a revision, in the fields of the answer that says so."""
+    return {
+        "score_before": answers.number(before.current) if before else None,
+        "score_after": answers.number(after.current) if after else None,
+        "scores_before": answers.three(before),
+        "scores_after": answers.three(after),
+    }
 
 
 def _changes(fact: Message) -> tuple[FieldMask | None, Message | None, Message | None]:

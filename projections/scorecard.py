@@ -16,7 +16,7 @@ from ledger.policies import policy_of
 from ledger.refusals import NotFound
 from ledger.scoring.exact import text
 from ledger.scoring.pace import Status, elapsed_share
-from ledger.standing import GroupStanding
+from ledger.standing import GroupStanding, Three
 from ledger.teams import Team, team_of
 from ledger.values import date_message
 from okr.v1 import resources_pb2 as resources
@@ -96,11 +96,16 @@ def tree_of(
 
 
 class Line(NamedTuple):
-    """A line of a scorecard: what it is of, its score and its status."""
+    """A line of a scorecard: what it is of, its scores and its status."""
 
     name: str
-    score: Decimal | None
+    scores: Three
     status: Status
+
+    @property
+    def score(self) -> Decimal | None:
+        """The current score."""
+        return self.scores.current
 
 
 def lines(of: Tree) -> Iterator[Line]:
@@ -111,12 +116,12 @@ def lines(of: Tree) -> Iterator[Line]:
         for key_result in objective.key_results:
             current = key_result.facts.current
             if not current.dropped:
-                yield Line(current.name, key_result.scores.current, key_result.status)
+                yield Line(current.name, key_result.scores, key_result.status)
     for objective in counting:
-        yield Line(objective.objective.name, objective.score, objective.status)
+        yield Line(objective.objective.name, objective.scores, objective.status)
     for team, group in of.groups.items():
-        yield Line(team, group.scores.current, group.status)
-    yield Line(of.cycle.name, of.root.scores.current, of.root.status)
+        yield Line(team, group.scores, group.status)
+    yield Line(of.cycle.name, of.root.scores, of.root.status)
 
 
 def by_level(names: Iterable[str]) -> list[str]:

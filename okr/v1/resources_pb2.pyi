@@ -609,6 +609,8 @@ class KeyResultRevision(_message.Message):
     SCORE_AFTER_FIELD_NUMBER: _builtins.int
     AFTER_PLAN_COMMITMENT_FIELD_NUMBER: _builtins.int
     SOURCE_TIME_FIELD_NUMBER: _builtins.int
+    SCORES_BEFORE_FIELD_NUMBER: _builtins.int
+    SCORES_AFTER_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"objectives/{objective}/keyResults/{key_result}/revisions/{number}"."""
     number: _builtins.int
@@ -661,6 +663,18 @@ class KeyResultRevision(_message.Message):
     def source_time(self) -> _timestamp_pb2.Timestamp:
         """When the system that it was imported from recorded it."""
 
+    @_builtins.property
+    def scores_before(self) -> Global___ThreeScores:
+        """All three scores just before the event, on the day it was recorded; absent where it did not
+        count.
+        """
+
+    @_builtins.property
+    def scores_after(self) -> Global___ThreeScores:
+        """All three scores just after the event, on the day it was recorded; absent where it does not
+        count.
+        """
+
     def __init__(
         self,
         *,
@@ -683,10 +697,12 @@ class KeyResultRevision(_message.Message):
         score_after: _builtins.str | None = ...,
         after_plan_commitment: _builtins.bool = ...,
         source_time: _timestamp_pb2.Timestamp | None = ...,
+        scores_before: Global___ThreeScores | None = ...,
+        scores_after: Global___ThreeScores | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_score_after", b"_score_after", "_score_before", b"_score_before", "after", b"after", "before", b"before", "changed", b"changed", "effective_date", b"effective_date", "recorded_time", b"recorded_time", "score_after", b"score_after", "score_before", b"score_before", "snapshot", b"snapshot", "source_time", b"source_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_score_after", b"_score_after", "_score_before", b"_score_before", "after", b"after", "before", b"before", "changed", b"changed", "effective_date", b"effective_date", "recorded_time", b"recorded_time", "score_after", b"score_after", "score_before", b"score_before", "scores_after", b"scores_after", "scores_before", b"scores_before", "snapshot", b"snapshot", "source_time", b"source_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score_after", b"_score_after", "_score_before", b"_score_before", "actor", b"actor", "adjustment", b"adjustment", "after", b"after", "after_plan_commitment", b"after_plan_commitment", "before", b"before", "category", b"category", "changed", b"changed", "effective_date", b"effective_date", "event_type", b"event_type", "name", b"name", "number", b"number", "on_behalf_of", b"on_behalf_of", "position", b"position", "reason", b"reason", "recorded_time", b"recorded_time", "score_after", b"score_after", "score_before", b"score_before", "snapshot", b"snapshot", "source_time", b"source_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score_after", b"_score_after", "_score_before", b"_score_before", "actor", b"actor", "adjustment", b"adjustment", "after", b"after", "after_plan_commitment", b"after_plan_commitment", "before", b"before", "category", b"category", "changed", b"changed", "effective_date", b"effective_date", "event_type", b"event_type", "name", b"name", "number", b"number", "on_behalf_of", b"on_behalf_of", "position", b"position", "reason", b"reason", "recorded_time", b"recorded_time", "score_after", b"score_after", "score_before", b"score_before", "scores_after", b"scores_after", "scores_before", b"scores_before", "snapshot", b"snapshot", "source_time", b"source_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__score_after: _TypeAlias = _typing.Literal["score_after"]  # noqa: Y015
     _WhichOneofArgType__score_after: _TypeAlias = _typing.Literal["_score_after", b"_score_after"]  # noqa: Y015
@@ -726,6 +742,8 @@ class ObjectiveRevision(_message.Message):
     SCORE_AFTER_FIELD_NUMBER: _builtins.int
     AFTER_PLAN_COMMITMENT_FIELD_NUMBER: _builtins.int
     SOURCE_TIME_FIELD_NUMBER: _builtins.int
+    SCORES_BEFORE_FIELD_NUMBER: _builtins.int
+    SCORES_AFTER_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"objectives/{objective}/revisions/{number}"."""
     number: _builtins.int
@@ -780,6 +798,18 @@ class ObjectiveRevision(_message.Message):
     def source_time(self) -> _timestamp_pb2.Timestamp:
         """When the system that it was imported from recorded it."""
 
+    @_builtins.property
+    def scores_before(self) -> Global___ThreeScores:
+        """All three scores just before the event, on the day it was recorded; absent where it did not
+        count.
+        """
+
+    @_builtins.property
+    def scores_after(self) -> Global___ThreeScores:
+        """All three scores just after the event, on the day it was recorded; absent where it does not
+        count.
+        """
+
     def __init__(
         self,
         *,
@@ -802,10 +832,12 @@ class ObjectiveRevision(_message.Message):
         score_after: _builtins.str | None = ...,
         after_plan_commitment: _builtins.bool = ...,
         source_time: _timestamp_pb2.Timestamp | None = ...,
+        scores_before: Global___ThreeScores | None = ...,
+        scores_after: Global___ThreeScores | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_score_after", b"_score_after", "_score_before", b"_score_before", "after", b"after", "before", b"before", "changed", b"changed", "effective_date", b"effective_date", "recorded_time", b"recorded_time", "score_after", b"score_after", "score_before", b"score_before", "snapshot", b"snapshot", "source_time", b"source_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_score_after", b"_score_after", "_score_before", b"_score_before", "after", b"after", "before", b"before", "changed", b"changed", "effective_date", b"effective_date", "recorded_time", b"recorded_time", "score_after", b"score_after", "score_before", b"score_before", "scores_after", b"scores_after", "scores_before", b"scores_before", "snapshot", b"snapshot", "source_time", b"source_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score_after", b"_score_after", "_score_before", b"_score_before", "actor", b"actor", "adjustment", b"adjustment", "after", b"after", "after_plan_commitment", b"after_plan_commitment", "before", b"before", "category", b"category", "changed", b"changed", "effective_date", b"effective_date", "event_type", b"event_type", "name", b"name", "number", b"number", "on_behalf_of", b"on_behalf_of", "position", b"position", "reason", b"reason", "recorded_time", b"recorded_time", "score_after", b"score_after", "score_before", b"score_before", "snapshot", b"snapshot", "source_time", b"source_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score_after", b"_score_after", "_score_before", b"_score_before", "actor", b"actor", "adjustment", b"adjustment", "after", b"after", "after_plan_commitment", b"after_plan_commitment", "before", b"before", "category", b"category", "changed", b"changed", "effective_date", b"effective_date", "event_type", b"event_type", "name", b"name", "number", b"number", "on_behalf_of", b"on_behalf_of", "position", b"position", "reason", b"reason", "recorded_time", b"recorded_time", "score_after", b"score_after", "score_before", b"score_before", "scores_after", b"scores_after", "scores_before", b"scores_before", "snapshot", b"snapshot", "source_time", b"source_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__score_after: _TypeAlias = _typing.Literal["score_after"]  # noqa: Y015
     _WhichOneofArgType__score_after: _TypeAlias = _typing.Literal["_score_after", b"_score_after"]  # noqa: Y015
@@ -828,6 +860,8 @@ class ScoreEffect(_message.Message):
     SCORE_BEFORE_FIELD_NUMBER: _builtins.int
     SCORE_AFTER_FIELD_NUMBER: _builtins.int
     DIFFERENCE_FIELD_NUMBER: _builtins.int
+    SCORES_BEFORE_FIELD_NUMBER: _builtins.int
+    SCORES_AFTER_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """What the score is of: a key result, an objective, a team or a cycle."""
     score_before: _builtins.str
@@ -836,6 +870,14 @@ class ScoreEffect(_message.Message):
     """The score after, absent where there is none."""
     difference: _builtins.str
     """After − before, a signed decimal; a missing score counts as 0."""
+    @_builtins.property
+    def scores_before(self) -> Global___ThreeScores:
+        """All three scores before; absent where it did not count."""
+
+    @_builtins.property
+    def scores_after(self) -> Global___ThreeScores:
+        """All three scores after; absent where it does not count."""
+
     def __init__(
         self,
         *,
@@ -843,10 +885,12 @@ class ScoreEffect(_message.Message):
         score_before: _builtins.str | None = ...,
         score_after: _builtins.str | None = ...,
         difference: _builtins.str = ...,
+        scores_before: Global___ThreeScores | None = ...,
+        scores_after: Global___ThreeScores | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_score_after", b"_score_after", "_score_before", b"_score_before", "score_after", b"score_after", "score_before", b"score_before"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_score_after", b"_score_after", "_score_before", b"_score_before", "score_after", b"score_after", "score_before", b"score_before", "scores_after", b"scores_after", "scores_before", b"scores_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score_after", b"_score_after", "_score_before", b"_score_before", "difference", b"difference", "name", b"name", "score_after", b"score_after", "score_before", b"score_before"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score_after", b"_score_after", "_score_before", b"_score_before", "difference", b"difference", "name", b"name", "score_after", b"score_after", "score_before", b"score_before", "scores_after", b"scores_after", "scores_before", b"scores_before"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__score_after: _TypeAlias = _typing.Literal["score_after"]  # noqa: Y015
     _WhichOneofArgType__score_after: _TypeAlias = _typing.Literal["_score_after", b"_score_after"]  # noqa: Y015
@@ -2504,3 +2548,44 @@ class ScoreAttribution(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__score_before) -> _WhichOneofReturnType__score_before | None: ...
 
 Global___ScoreAttribution: _TypeAlias = ScoreAttribution  # noqa: Y015
+
+@_typing.final
+class ThreeScores(_message.Message):
+    """The three scores of a key result, objective, team or cycle, side by side."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCORE_FIELD_NUMBER: _builtins.int
+    ORIGINAL_SCORE_FIELD_NUMBER: _builtins.int
+    AS_JUDGED_SCORE_FIELD_NUMBER: _builtins.int
+    score: _builtins.str
+    """Current score: against the definitions in force. Absent where there is none."""
+    original_score: _builtins.str
+    """Original score: against the definitions at plan commitment."""
+    as_judged_score: _builtins.str
+    """As judged: against the definitions in force on each check-in's own day."""
+    def __init__(
+        self,
+        *,
+        score: _builtins.str | None = ...,
+        original_score: _builtins.str | None = ...,
+        as_judged_score: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_as_judged_score", b"_as_judged_score", "_original_score", b"_original_score", "_score", b"_score", "as_judged_score", b"as_judged_score", "original_score", b"original_score", "score", b"score"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_as_judged_score", b"_as_judged_score", "_original_score", b"_original_score", "_score", b"_score", "as_judged_score", b"as_judged_score", "original_score", b"original_score", "score", b"score"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__as_judged_score: _TypeAlias = _typing.Literal["as_judged_score"]  # noqa: Y015
+    _WhichOneofArgType__as_judged_score: _TypeAlias = _typing.Literal["_as_judged_score", b"_as_judged_score"]  # noqa: Y015
+    _WhichOneofReturnType__original_score: _TypeAlias = _typing.Literal["original_score"]  # noqa: Y015
+    _WhichOneofArgType__original_score: _TypeAlias = _typing.Literal["_original_score", b"_original_score"]  # noqa: Y015
+    _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
+    _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__as_judged_score) -> _WhichOneofReturnType__as_judged_score | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__original_score) -> _WhichOneofReturnType__original_score | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
+
+Global___ThreeScores: _TypeAlias = ThreeScores  # noqa: Y015

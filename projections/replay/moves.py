@@ -23,8 +23,8 @@ def moves(before: Lines, after: Lines) -> Iterator[ScoreMove]:
     """Each score or status that is another than it was: key results first, the cycle last."""
     for name in by_level([*after, *before]):
         was, now = before.get(name), after.get(name)
-        if was != now:
-            earlier, later = (each.score if each else None for each in (was, now))
+        earlier, later = (each.score if each else None for each in (was, now))
+        if (earlier, was and was.status) != (later, now and now.status):
             yield ScoreMove(
                 name=name,
                 score_before=answers.number(earlier),

@@ -63,6 +63,32 @@ def test_every_revision_tells_who_when_why_and_what_it_did(story: Told) -> None:
     assert not first.HasField("score_before")
 
 
+def scores_of(found: resources_pb2.ThreeScores) -> tuple[str, str, str]:
+    return found.score, found.original_score, found.as_judged_score
+
+
+def test_revisions_tell_all_three_scores(story: Told) -> None:
+    third, second, first = revisions(story.me)
+    # Of the 90 that were made the plan wanted 200; on 12 August, when they were measured, 100.
+    assert scores_of(third.scores_before) == ("0.9", "0.45", "0.9")
+    assert scores_of(third.scores_after) == ("0.6", "0.45", "0.9")
+    # Measured on 22 July, when 200 were wanted.
+    assert scores_of(second.scores_before) == ("0.5", "0.5", "0.5")
+    assert scores_of(second.scores_after) == ("1", "0.5", "0.5")
+    assert not first.HasField("scores_before")
+    assert first.HasField("scores_after")
+
+
+def test_an_adjustments_effects_tell_all_three_scores(story: Told) -> None:
+    made = story.me.ask(audit.GetAdjustmentRequest(name="adjustments/week-6")).adjustment
+    effects = {effect.name: effect for effect in made.effects}
+    found = effects[AWARENESS]
+    assert scores_of(found.scores_before) == ("0.35", "0.35", "0.35")
+    # Followers 1 now and 0.5 in the plan and as judged, traffic 0.2, newsletter 0 but in the plan.
+    assert scores_of(found.scores_after) == ("0.4", "0.35", "0.233333333333")
+    assert scores_of(effects[FOLLOWERS].scores_after) == ("1", "0.5", "0.5")
+
+
 def test_revisions_may_be_those_after_the_plan_or_of_an_instant(story: Told) -> None:
     def numbers(**fields: Any) -> list[int]:
         return [each.number for each in revisions(story.me, **fields)]

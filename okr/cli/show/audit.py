@@ -129,7 +129,16 @@ def _revision(given: Revision, *, named: bool) -> Iterator[RenderableType]:
         yield Text.assemble(
             f"  score {marks.score(given.score_before)} → {marks.score(given.score_after)}  ",
             marks.movement(given.score_before, given.score_after),
+            (f"  {_other_two(given)}", "dim"),
         )
+
+
+def _other_two(given: Revision) -> str:
+    """The scores beside the current one: against the plan, and as judged before and after."""
+    before, after = given.scores_before, given.scores_after
+    original = after.original_score or before.original_score
+    judged = f"{marks.score(before.as_judged_score)} → {marks.score(after.as_judged_score)}"
+    return f"original {marks.score(original)}  as judged {judged}"
 
 
 def _adjustment(given: Adjustment) -> Iterator[RenderableType]:
@@ -202,7 +211,9 @@ def changed(
 
 
 def _effects(given: Iterable[ScoreEffect]) -> Table:
-    table = marks.table("effect on", "before", "", "after", "", right=("before", "after"))
+    table = marks.table(
+        "effect on", "before", "", "after", "", "original", "as judged", right=("before", "after")
+    )
     for effect in given:
         table.add_row(
             names.short(effect.name),
@@ -210,6 +221,8 @@ def _effects(given: Iterable[ScoreEffect]) -> Table:
             "→",
             marks.score(effect.score_after),
             marks.movement(effect.score_before, effect.score_after),
+            marks.score(effect.scores_after.original_score),
+            marks.score(effect.scores_after.as_judged_score),
         )
     return table
 

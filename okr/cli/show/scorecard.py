@@ -96,7 +96,8 @@ def _head(card: Scorecard, position: int, sealed: Sealed) -> Iterator[Renderable
 def _teams(card: Scorecard, sealed: Sealed) -> Table:
     more = ("sealed",) if sealed else ()
     table = marks.table(
-        "team", "", "score", *more, "original", "status", "objectives", right=("objectives",)
+        *("team", "", "score", *more, "original", "as judged", "status", "objectives"),
+        right=("objectives",),
     )
     depth: dict[str, int] = {}
     for line in card.teams:
@@ -114,6 +115,7 @@ def _team(line: TeamScore, level: int, sealed: Sealed) -> Iterator[RenderableTyp
     if sealed:
         yield marks.score(sealed[line.team.name].score) if line.team.name in sealed else ""
     yield marks.score(line.original_score)
+    yield marks.score(line.as_judged_score)
     yield marks.status(line.status)
     yield str(line.objective_count)
 
@@ -154,10 +156,19 @@ def _objective(line: ObjectiveScore, sealed: FinalScore | None) -> Iterator[Rend
 class Lines:
     """Key results' lines as a table that leaves columns out where the terminal is narrow."""
 
-    _COLUMNS = ("goal", "value", "expected", "", "score", "original", "weight", "status")
+    _COLUMNS = (
+        *("goal", "value", "expected", "", "score", "original", "as judged"),
+        *("weight", "status"),
+    )
     _RIGHT = ("value", "expected", "weight")
     # The columns to leave out below a width, in the order of what is missed least.
-    _NARROW = ((118, "weight"), (108, "original"), (98, "expected"), (88, "goal"))
+    _NARROW = (
+        (138, "as judged"),
+        (118, "weight"),
+        (108, "original"),
+        (98, "expected"),
+        (88, "goal"),
+    )
 
     def __init__(self) -> None:
         self._rows: list[tuple[dict[str, RenderableType], bool]] = []
@@ -190,6 +201,7 @@ def _cells(line: KeyResultScore) -> dict[str, RenderableType]:
         "": marks.bar(line.score, line.band),
         "score": marks.banded(line.score, line.band),
         "original": marks.score(line.original_score),
+        "as judged": marks.score(line.as_judged_score),
         "weight": marks.percent(line.weight_share),
         "status": dropped if _is_dropped(line) else marks.status(line.status),
     }

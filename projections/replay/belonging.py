@@ -49,15 +49,21 @@ class Belonging:
         """
         await self.views.wait_for(position, seconds)
 
-    def of(self, records: Sequence[Record]) -> Sequence[Record]:
-        """Those of the records that belong; the read models have to hold them.
+    def of(self, records: Sequence[Record]) -> Sequence[Record] | None:
+        """Those of the records that belong; None where the read models do not hold them now.
 
         Raises:
             Displaced: the read models are another version's.
         """
         with self.views.reading() as reading:
-            made = _Owners(reading.connection, records, trees=bool(self.team))
-        return [record for record in records if self._has(made, record)]
+            if reading.position < records[-1].position:
+                return None
+            return self.among(reading.connection, records)
+
+    def among(self, connection: Connection, records: Sequence[Record]) -> Sequence[Record]:
+        """Those of the records that belong; the tables have to hold them."""
+        owners = _Owners(connection, records, trees=bool(self.team))
+        return [record for record in records if self._has(owners, record)]
 
     def _has(self, owners: _Owners, record: Record) -> bool:
         if self.cycle and self.cycle not in owners.cycles(record):

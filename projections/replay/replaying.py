@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -57,7 +56,7 @@ SHOWN_BYTES: Final = 512 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class Played:
     """What is replayed: the cycle as it is known at the end, its days, its streams."""
 
     cycle: Cycle
@@ -69,11 +68,11 @@ class Replay:
     """A replay of what was known at an instant."""
 
     def __init__(
-        self, reader: Reader, request: api.ReplayCycleRequest, cycle_and_days: _Plan, known: Known
+        self, reader: Reader, request: api.ReplayCycleRequest, played: Played, known: Known
     ) -> None:
         self._reader = reader
         self._request = request
-        self._plan = cycle_and_days
+        self._played = played
         self._known = known
         self._history = History(known.position)
 
@@ -84,36 +83,41 @@ class Replay:
             ReplayTooLarge: the cycle has more events than are replayed.
             ProjectionStopped, DeadlinePassed, Displaced: the read models cannot be read.
         """
-        moments = await asyncio.to_thread(self._moments)
+        moments = await self._reader.at(self._moments, self._known)
         before: Lines | None = None
         number = 0
+        missed: list[Record] = []
         for index, moment in enumerate(moments):
+            happened = [*missed, *moment.happened]
             whole = not self._request.changes_only or index + 1 == len(moments) or not number
-            make = partial(self._frame, moment, before, whole)
+            make = partial(self._frame, replace(moment, happened=happened), before, whole)
             frame = await self._reader.at(make, self._known)
-            if frame is not None:
-                made, before = frame
-                number += 1
-                made.number = number
-                yield made
+            if frame is None:
+                missed = happened
+                continue
+            made, before = frame
+            missed = []
+            number += 1
+            made.number = number
+            yield made
 
-    def _moments(self) -> list[Moment]:
-        events = self._told()
-        step, days = self._request.step, self._plan.days
+    def _moments(self, connection: Connection, _: Known) -> list[Moment]:
+        events = self._told(connection)
+        step, days = self._request.step, self._played.days
         if step == api.REPLAY_STEP_EVENT:
             return list(of_each_event(events, days))
         if self._request.knowledge == api.REPLAY_KNOWLEDGE_NOW:
             return list(as_known_now(events, days, step))
         return list(as_known_then(events, days, step))
 
-    def _told(self) -> list[Told]:
+    def _told(self, connection: Connection) -> list[Told]:
         records = sorted(
-            _records(self._reader.log, self._plan.streams, self._known.position),
+            _records(self._reader.log, self._played.streams, self._known.position),
             key=lambda record: record.position,
         )
         belonging = Belonging(self._reader.views, self._request.cycle, self._request.team)
-        shown = {record.position for record in belonging.of(records)}
-        return told(records, shown, self._plan.cycle.definition.time_zone)
+        shown = {record.position for record in belonging.among(connection, records)}
+        return told(records, shown, self._played.cycle.definition.time_zone)
 
     def _frame(
         self, moment: Moment, before: Lines | None, whole: bool, connection: Connection, _: Known
@@ -160,7 +164,7 @@ class Replay:
             yield audit.event(record, identity.log_id, identity.epoch)
 
 
-def planned(connection: Connection, request: api.ReplayCycleRequest, known: Known) -> _Plan:
+def planned(connection: Connection, request: api.ReplayCycleRequest, known: Known) -> Played:
     """What a request asks to be replayed.
 
     Raises:
@@ -173,7 +177,7 @@ def planned(connection: Connection, request: api.ReplayCycleRequest, known: Know
     first = cycle.first_day
     if request.HasField("first_day"):
         first = _first(request, cycle, last)
-    return _Plan(
+    return Played(
         cycle,
         Days(cycle.first_day, first, last, to_present=known.day is None),
         _streams(connection, cycle.name, request.team, known.position),

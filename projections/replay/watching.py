@@ -76,9 +76,8 @@ class Watch:
             while True:
                 page = await self._tail.page(self._position)
                 if page:
-                    while not await self._is_known(page[-1].position):
+                    while (records := await self._held_against(page)) is None:
                         yield self._tell((), caught_up=False)
-                    records = await self._held_against(page)
                     self._position = page[-1].position
                     if records or self._is_due():
                         yield self._tell(records, caught_up=self._tail.reached(self._position))
@@ -87,23 +86,18 @@ class Watch:
                 ):
                     yield self._tell((), caught_up=True)
 
-    async def _is_known(self, position: int) -> bool:
-        """Waits until it can be known whose the events are; False when it takes too long."""
-        belonging = self._wanted.belonging
-        if belonging is None:
-            return True
-        try:
-            await belonging.wait_for(position, self._left())
-        except DeadlinePassed:
-            return False
-        return True
-
-    async def _held_against(self, page: Sequence[Record]) -> Sequence[Record]:
-        """The records of a page that pass every filter."""
+    async def _held_against(self, page: Sequence[Record]) -> Sequence[Record] | None:
+        """The records of a page that pass every filter; None where that cannot be told in time."""
         records = self._wanted.of(page)
-        if records and self._wanted.belonging is not None:
-            return await asyncio.to_thread(self._wanted.belonging.of, records)
-        return records
+        belonging = self._wanted.belonging
+        if belonging is None or not records:
+            return records
+        try:
+            await belonging.wait_for(records[-1].position, self._left())
+        except DeadlinePassed:
+            return None
+        # The tables may be thrown away in between; they are then waited for again.
+        return await asyncio.to_thread(belonging.of, records)
 
     def _is_due(self) -> bool:
         """Whether the caller has to be told of a position that only the filters passed."""

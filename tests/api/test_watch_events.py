@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +22,7 @@ from okr.v1 import audit_service_pb2 as audit
 from okr.v1.operations_service_pb2 import GetStatusRequest
 from okr.v1.replay_service_pb2 import WatchEventsRequest, WatchEventsResponse
 from projections.replay import tail, watching
+from projections.replay.belonging import Belonging
 from server import running
 from service.exchange import Gate
 from service.settings import Settings
@@ -291,6 +292,21 @@ def test_whose_an_event_is_does_not_depend_on_when_it_is_watched(groups: Caller)
     assert live == [after + 1, after + 2, after + 5]
     again = positions(groups, team="teams/company", cycle=Q3)
     assert [position for position in again if position > after] == live
+
+
+def test_tables_that_are_built_again_hold_a_watch_up_and_lose_nothing(
+    groups: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Belonging.of
+    asked: list[int] = []
+
+    def thrown_away_at_first(belonging: Belonging, records: Sequence[Record]) -> Any:
+        asked.append(len(records))
+        return plain(belonging, records) if len(asked) > 2 else None
+
+    monkeypatch.setattr(Belonging, "of", thrown_away_at_first)
+    assert positions(groups, cycle="cycles/q4") == [5, 11, 12]
+    assert len(asked) == 3
 
 
 # What is refused

@@ -78,6 +78,7 @@ def answers(address: str, asked: list[Message]) -> list[bytes | str]:
 
 @pytest.mark.slow
 @pytest.mark.system
+@pytest.mark.timeout(300)
 def test_rebuilt_read_models_answer_byte_for_byte(tmp_path: Path) -> None:
     with server_process(tmp_path) as server:
         imported(server.address)

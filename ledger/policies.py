@@ -27,13 +27,20 @@ def expanded(given: ScoringPolicy, field: str) -> ScoringPolicy:
     """The policy with every knob filled: a preset by its name, or standard's knobs as defaults.
 
     Raises:
-        FieldInvalid: the name is a preset's and a knob differs from it, or the knobs contradict
-            each other.
+        FieldInvalid: the name is a preset's and a knob differs from it, it is not a preset's and
+            no knob is given, or the knobs contradict each other.
     """
     name = given.name or STANDARD.name
     preset = PRESETS.get(name)
+    knobs = _knobs(given)
+    if preset is None and not knobs:
+        raise invalid(
+            f"{field}.name",
+            "policy.unknown",
+            f"{name!r} is not a preset; a policy with a name of its own has knobs",
+        )
     base = preset or Policy(name=name, version=given.version or 1)
-    policy = changed(base, _knobs(given))
+    policy = changed(base, knobs)
     if preset is not None and (policy != preset or given.version not in (0, preset.version)):
         raise invalid(
             f"{field}.name",

@@ -1269,7 +1269,7 @@ class ScoringPolicy(_message.Message):
     YELLOW_FROM_FIELD_NUMBER: _builtins.int
     GREEN_FROM_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """Name: of a preset, or any other that is not a preset's."""
+    """Name: of a preset, or another one where at least one knob is given."""
     version: _builtins.int
     """Version of the name, 1 or more. Defaults to 1."""
     clamp: Global___ScoringPolicy.Clamp.ValueType

@@ -60,6 +60,10 @@ def test_knobs_that_contradict_each_other_are_refused(knobs: dict[str, str], fie
     assert _fields(given) == [f"{FIELD}.{field}"]
 
 
+def test_a_name_that_is_no_presets_needs_knobs() -> None:
+    assert _fields(ScoringPolicy(name="standart")) == [f"{FIELD}.name"]
+
+
 def _fields(given: ScoringPolicy) -> list[str]:
     with pytest.raises(FieldInvalid) as refused:
         expanded(given, FIELD)

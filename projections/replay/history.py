@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
+from functools import cached_property
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from projections import alignments, known_check_ins, plan, revisions
@@ -14,6 +15,7 @@ from projections.known_check_ins import KnownCheckIn, Place
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from ledger.check_ins import CheckIn
     from ledger.revision import Revision
 
 Fact = TypeVar("Fact")
@@ -40,6 +42,14 @@ class Kept(Generic[Fact]):
 
     def _up_to(self, facts: list[Fact], position: int) -> list[Fact]:
         return facts[: bisect_right(facts, position, key=self._position)]
+
+
+class _Form(KnownCheckIn):
+    """A check-in that is parsed once, however often it is scored."""
+
+    @cached_property
+    def check_in(self) -> CheckIn:
+        return super().check_in
 
 
 class CheckInLine:
@@ -155,9 +165,9 @@ class History:
         return self.connection
 
 
-def _form(row: CheckInRow, before: KnownCheckIn | None) -> KnownCheckIn:
+def _form(row: CheckInRow, before: KnownCheckIn | None) -> _Form:
     """A check-in as an event gives it; a correction keeps who recorded it and when."""
-    return KnownCheckIn(
+    return _Form(
         row.key_result,
         row.number,
         row.effective_day,

@@ -81,11 +81,6 @@ def positions(me: Caller, **filters: Any) -> list[int]:
     return [event.header.position for answer in found for event in answer.events]
 
 
-def types_of(me: Caller, found: list[int]) -> list[str]:
-    events = me.ask(audit.ListEventsRequest(page_size=1000)).events
-    return [events[position - 1].header.event_type.rpartition(".")[2] for position in found]
-
-
 def said(me: Caller, request: Message) -> Refused:
     """What a watch is refused with."""
     with me.watch(request) as answers:

@@ -12,7 +12,7 @@ from rich.text import Text
 from okr import names
 from okr.cli.show import marks
 from okr.cli.show.audit import verb
-from okr.cli.show.measures import goal, reading
+from okr.cli.show.measures import amount, goal, reading
 from okr.v1.resources_pb2 import (
     Dependant,
     Deviation,
@@ -22,7 +22,7 @@ from okr.v1.resources_pb2 import (
     DueState,
 )
 from okr.v1.score_service_pb2 import ListDeviationsResponse
-from okr.v1.values_pb2 import Category, Metric
+from okr.v1.values_pb2 import Category
 
 _STYLES: Final = {
     DeviationKind.DEVIATION_KIND_AT_RISK: "red",
@@ -177,17 +177,14 @@ def _dependant(given: Dependant) -> str:
 
 
 def _amount(given: Deviation, text: str) -> str:
-    """A value in the key result's unit, a share of the whole where it is done in parts or not."""
-    in_shares = (Metric.METRIC_BINARY, Metric.METRIC_MILESTONES)
-    share = given.key_result.definition.metric in in_shares
-    return marks.percent(text) if share else marks.planned(text)
+    return amount(given.key_result.definition, text)
 
 
 def _weekly(given: Deviation, text: str) -> str:
     """A pace a day as a pace a week, with its sign."""
     week = f"{Decimal(text) * _DAYS_OF_A_WEEK:f}"
-    amount = _amount(given, week)
-    return amount if Decimal(text) < 0 else f"+{amount}"
+    shown = _amount(given, week)
+    return shown if Decimal(text) < 0 else f"+{shown}"
 
 
 def _urgency(given: DueCheckIn) -> Text:

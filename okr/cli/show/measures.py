@@ -65,6 +65,13 @@ def value(line: KeyResultScore) -> str:
     return reading(measurement, definition)
 
 
+def amount(definition: KeyResultDefinition, text: str) -> str:
+    """A computed value in the key result's unit; a share of the whole where it has parts."""
+    if definition.metric in (Metric.METRIC_BINARY, Metric.METRIC_MILESTONES):
+        return percent(text).replace("-", "\N{MINUS SIGN}")
+    return planned(text)
+
+
 def expected(line: KeyResultScore) -> str:
     """Where the plan says the value should be; a share where it is done in parts or not at all."""
     if line.key_result.definition.metric in (Metric.METRIC_BINARY, Metric.METRIC_MILESTONES):

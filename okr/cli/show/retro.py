@@ -12,7 +12,7 @@ from rich.text import Text
 from okr import names
 from okr.cli.show import marks
 from okr.cli.show.audit import verb
-from okr.cli.show.measures import goal
+from okr.cli.show.measures import amount, goal
 from okr.cli.show.why import attribution, sentence
 from okr.v1.resources_pb2 import Band, KeyResult, KeyResultRevision, Lesson, ObjectiveRevision
 from okr.v1.retrospective_pb2 import (
@@ -28,9 +28,7 @@ from okr.v1.retrospective_pb2 import (
 from okr.v1.values_pb2 import (
     Category,
     Commitment,
-    KeyResultDefinition,
     KeyResultState,
-    Metric,
     ObjectiveState,
 )
 
@@ -108,7 +106,7 @@ def _key_results(given: Iterable[KeyResultOutcome]) -> Table:
             definition.title,
             goal(each.planned) if each.HasField("planned") else "added later",
             _changed_goal(each),
-            _amount(definition, each.value) if each.HasField("value") else marks.NOTHING,
+            amount(definition, each.value) if each.HasField("value") else marks.NOTHING,
             marks.bar(each.score, Band.BAND_UNSPECIFIED),
             marks.score(each.score),
             marks.score(each.original_score),
@@ -257,10 +255,10 @@ def _forecasts(given: Retrospective) -> Iterator[RenderableType]:
             definition, made = each.key_result.definition, each.mid_forecast
             table.add_row(
                 names.short(each.key_result.name),
-                _amount(definition, made.value),
-                f"{_amount(definition, made.low)} … {_amount(definition, made.high)}",
-                _amount(definition, each.value),
-                _amount(definition, each.forecast_error),
+                amount(definition, made.value),
+                f"{amount(definition, made.low)} … {amount(definition, made.high)}",
+                amount(definition, each.value),
+                amount(definition, each.forecast_error),
             )
     yield marks.indented(table)
 
@@ -305,11 +303,3 @@ def _is_dropped(given: KeyResultOutcome) -> bool:
 
 def _verdict(met: bool) -> tuple[str, str]:
     return _MET if met else _MISSED
-
-
-def _amount(definition: KeyResultDefinition, text: str) -> str:
-    """A value in the key result's unit, a share of the whole where it is done in parts or not."""
-    in_shares = definition.metric in (Metric.METRIC_BINARY, Metric.METRIC_MILESTONES)
-    if in_shares:
-        return marks.percent(text).replace("-", "\N{MINUS SIGN}")
-    return marks.planned(text)

@@ -31,7 +31,8 @@ from service.cli.options import DatabaseUrl, LogFormatOption, LogLevelOption
 from service.cli.output import failures_told
 from service.exchange import Gate
 from service.following import running_beside
-from service.lane.desk import Desk, InProcess, InThread
+from service.lane.desk import Desk
+from service.lane.places import InProcess, InThread
 from service.listening import WHOLE_SERVER, Listener
 from service.logging import logs
 from service.rpc.operations import VERSION, OperationsRpc, Progress

@@ -3,86 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
-import subprocess
-import sys
-import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
 from ledger.log.errors import LogError, LogUnavailable, Overloaded, ShuttingDown
 from ledger.log.lane import BATCH_AT_MOST, LaneCounts
-from service.lane.host import host
 from service.lane.link import FRAME_BYTES, Answer, Ask, Frames, Ready, Turn, framed
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ledger.call import Caller
+    from service.lane.places import Place
 
 START_SECONDS: Final = 60.0
-STOP_SECONDS: Final = 60.0
 LONGEST_PAUSE_SECONDS: Final = 2.0
 """The longest pause before a lane that has ended is started again."""
 
-PROJECT: Final = Path(__file__).resolve().parents[2]
-
 log = structlog.get_logger()
-
-
-class Place(Protocol):
-    """Where a lane runs."""
-
-    def start(self, link: socket.socket) -> Callable[[], object]:
-        """Starts a lane at the end of a link that is its own from then on.
-
-        Gives a function that waits until the lane has ended, for `STOP_SECONDS` at most.
-        """
-
-
-class InThread:
-    """In a thread of this process."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-
-    def start(self, link: socket.socket) -> Callable[[], object]:
-        thread = threading.Thread(
-            target=host, args=(link, self._file, os.getpid()), name="write-lane", daemon=True
-        )
-        thread.start()
-        return lambda: thread.join(STOP_SECONDS)
-
-
-class InProcess:
-    """In a process of its own, which ends when this one does, however it ends."""
-
-    def __init__(self, file: Path, log_format: str, log_level: str) -> None:
-        self._arguments = (str(file), log_format, log_level)
-
-    def start(self, link: socket.socket) -> Callable[[], object]:
-        number = link.fileno()
-        with link:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "service.lane", str(number), *self._arguments],
-                # It imports this very program, from wherever this process did.
-                env=os.environ | {"PYTHONPATH": str(PROJECT)},
-                stdin=subprocess.DEVNULL,
-                pass_fds=(number,),
-            )
-
-        def wait() -> None:
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-        return wait
 
 
 async def _no_change(_serves: bool) -> None:

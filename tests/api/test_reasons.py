@@ -23,7 +23,8 @@ from okr.v1 import events_pb2 as facts
 from okr.v1 import score_service_pb2 as scores
 from okr.v1.error_reason_pb2 import ErrorReason
 from okr.v1.ledger_service_pb2 import CreateTeamRequest
-from service.lane.desk import Desk, InThread
+from service.lane.desk import Desk
+from service.lane.places import InThread
 from tests.api.cases import TABLES
 from tests.support.ask import Q3, cycle, new, objective, team
 from tests.support.serving import LoopThread, Refused, served

@@ -19,8 +19,9 @@ from ledger.call import Caller
 from ledger.log.errors import LogLocked, LogUnavailable, Overloaded, ShuttingDown
 from ledger.log.sqlite import open_log
 from okr.v1.ledger_service_pb2 import CreateTeamRequest, CreateTeamResponse
-from service.lane.desk import Desk, InProcess, InThread, Place
+from service.lane.desk import Desk
 from service.lane.link import Answer, Frames, framed
+from service.lane.places import InProcess, InThread, Place
 
 ME = Caller("people/7f3a")
 REQUEST_ID = "0b9a4a1e-6f5e-4c69-9a3b-3f0f7a3d2c11"

@@ -28,8 +28,9 @@ from okr.v1.values_pb2 import AsOf, CycleState
 from projections.follower import Follower
 from projections.reading import Reader
 from projections.views import Views
-from service.lane.desk import Desk, InThread
+from service.lane.desk import Desk
 from service.lane.link import Answer
+from service.lane.places import InThread
 from service.sealing import Sealing
 from tests.support.ask import Q3, check_in, close, commit, cycle, day, objective, reopen, team
 from tests.support.serving import LoopThread

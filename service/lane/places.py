@@ -1,0 +1,70 @@
+"""Where a write lane runs: in a thread of the server, or in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Protocol
+
+from service.lane.host import host
+
+STOP_SECONDS: Final = 60.0
+"""How long a lane gets to answer what it has and end."""
+
+PROJECT: Final = Path(__file__).resolve().parents[2]
+
+
+class Place(Protocol):
+    """Where a lane runs."""
+
+    def start(self, link: socket.socket) -> Callable[[], object]:
+        """Starts a lane at the end of a link that is its own from then on.
+
+        Gives a function that waits until the lane has ended, for `STOP_SECONDS` at most.
+        """
+
+
+class InThread:
+    """In a thread of this process."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def start(self, link: socket.socket) -> Callable[[], object]:
+        thread = threading.Thread(
+            target=host, args=(link, self._file, os.getpid()), name="write-lane", daemon=True
+        )
+        thread.start()
+        return lambda: thread.join(STOP_SECONDS)
+
+
+class InProcess:
+    """In a process of its own, which ends when this one does, however it ends."""
+
+    def __init__(self, file: Path, log_format: str, log_level: str) -> None:
+        self._arguments = (str(file), log_format, log_level)
+
+    def start(self, link: socket.socket) -> Callable[[], object]:
+        number = link.fileno()
+        with link:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "service.lane", str(number), *self._arguments],
+                # It imports this very program, from wherever this process did.
+                env=os.environ | {"PYTHONPATH": str(PROJECT)},
+                stdin=subprocess.DEVNULL,
+                pass_fds=(number,),
+            )
+
+        def wait() -> None:
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+        return wait

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, Final
 
@@ -49,11 +49,14 @@ READS: Final = ("okr.v1.ScoreService", "okr.v1.AuditService", "okr.v1.ReplayServ
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[str]:
+async def running(settings: Settings, *, clock: Callable[[], int] = now_us) -> AsyncIterator[str]:
     """The whole service, listening: gives its address, and drains when the block ends.
 
     First no new calls and an end to streams, then the running calls end, then what the lane holds,
     then the follower.
+
+    `clock` gives µs since 1970 UTC to reads and to a lane in a thread; a lane in a process has the
+    system's.
 
     Raises:
         LogError: the log cannot be opened, or another server has it.
@@ -73,7 +76,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
 
         file = settings.log_file
         desk = Desk(
-            InThread(file)
+            InThread(file, clock)
             if settings.lane == "thread"
             else InProcess(file, settings.log_format, settings.log_level),
             file,
@@ -109,7 +112,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
             at = views.progress
             return [Progress(at.projection, at.position, at.stopped_position)]
 
-        reader = Reader(ledger, views, tokens, now_us)
+        reader = Reader(ledger, views, tokens, clock)
         sealing = Sealing(ledger, tokens, desk.ask, reader)
         listener.add_writes(LEDGER, {"CloseCycle": sealing.close}, desk.ask)
         add_ScoreServiceServicer_to_server(ScoreRpc(reader), listener.server)

@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError
 from ledger.call import Caller
 from ledger.log.errors import LogError
 from ledger.log.lane import WriteLane
-from ledger.log.sqlite import open_log
+from ledger.log.sqlite import now_us, open_log
 from ledger.model import Domain
 from ledger.rpc import METHODS, REQUESTS, SERVICE, LedgerRpc, NeedsReading
 from ledger.tokens import Tokens
@@ -26,6 +26,8 @@ from service.refusals import AnswerTooLarge, RequestUnreadable
 from service.validation import MESSAGE_BYTES, Validation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from google.protobuf.message import Message
 
     from ledger.log.command import Done
@@ -42,13 +44,13 @@ log = structlog.get_logger()
 class Host:
     """Serves one desk until it hangs up. One thread runs it."""
 
-    def __init__(self, link: socket.socket, event_log: EventLog) -> None:
+    def __init__(self, link: socket.socket, event_log: EventLog, clock: Callable[[], int]) -> None:
         identity = event_log.identity()
         domain = Domain()
         self._link = link
         self._frames = Frames()
         self._sending = threading.Lock()
-        self._lane = WriteLane(event_log, domain, domain)
+        self._lane = WriteLane(event_log, domain, domain, clock=clock)
         self._rpc = LedgerRpc(event_log, Tokens(identity.log_id, identity.epoch))
         self._validation = Validation()
         self._asked: dict[Job, Ask] = {}
@@ -169,10 +171,13 @@ def _refused(ask: Ask, request_id: str, error: Exception) -> Answer:
     return Answer(ask.number, b"", request_id, 0, refusal)
 
 
-def host(link: socket.socket, file: Path, owner_pid: int) -> None:
+def host(
+    link: socket.socket, file: Path, owner_pid: int, clock: Callable[[], int] = now_us
+) -> None:
     """Opens the log and serves the desk at the other end of the link until it hangs up.
 
-    Where the log cannot be opened, the desk is sent the LogError. `owner_pid` is the server's.
+    Where the log cannot be opened, the desk is sent the LogError. `owner_pid` is the server's,
+    `clock` gives µs since 1970 UTC.
     """
     with closing(link):
         try:
@@ -181,4 +186,4 @@ def host(link: socket.socket, file: Path, owner_pid: int) -> None:
             link.sendall(framed(error))
             return
         with closing(event_log):
-            Host(link, event_log).run()
+            Host(link, event_log, clock).run()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
+from ledger.log.sqlite import now_us
 from service.lane.host import host
 
 STOP_SECONDS: Final = 60.0
@@ -30,14 +31,18 @@ class Place(Protocol):
 
 
 class InThread:
-    """In a thread of this process."""
+    """In a thread of this process; `clock` gives µs since 1970 UTC."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, clock: Callable[[], int] = now_us) -> None:
         self._file = file
+        self._clock = clock
 
     def start(self, link: socket.socket) -> Callable[[], object]:
         thread = threading.Thread(
-            target=host, args=(link, self._file, os.getpid()), name="write-lane", daemon=True
+            target=host,
+            args=(link, self._file, os.getpid(), self._clock),
+            name="write-lane",
+            daemon=True,
         )
         thread.start()
         return lambda: thread.join(STOP_SECONDS)

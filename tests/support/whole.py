@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +13,7 @@ from google.protobuf.descriptor_pool import Default
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from ledger.log.sqlite import now_us
 from okr.v1.operations_service_pb2 import GetStatusRequest
 from server import running
 from service.settings import Settings
@@ -149,13 +150,17 @@ class Caller:
 
 
 @contextmanager
-def whole_service(loop: LoopThread, folder: Path, **settings: Any) -> Iterator[Caller]:
+def whole_service(
+    loop: LoopThread, folder: Path, *, clock: Callable[[], int] = now_us, **settings: Any
+) -> Iterator[Caller]:
     """The service on a free port, with its ledger in the folder, and a caller of it.
 
-    The write lane is a thread here, so that a test may reach into it.
+    The write lane is a thread here, so that a test may reach into it and set its `clock`.
     """
     chosen = {"listen": "127.0.0.1:0", "drain_seconds": 5.0, "lane": "thread", **settings}
-    service = running(Settings(database_url=f"sqlite:///{folder / 'okr-ledger.db'}", **chosen))
+    service = running(
+        Settings(database_url=f"sqlite:///{folder / 'okr-ledger.db'}", **chosen), clock=clock
+    )
     address = loop.run(service.__aenter__())
     try:
         with grpc.insecure_channel(address) as channel:

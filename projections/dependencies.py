@@ -77,7 +77,9 @@ def dependants(at: Instants, names: Iterable[str]) -> dict[str, list[resources.D
     At most `MOST_DEPENDANTS` each. Costs by the number of alignments above the names.
     """
     asked = list(dict.fromkeys(names))
-    graph = Alignments(edges=tuple(_walk(at, asked, alignments.of_children, _above)))
+    # What depends on an objective depends on each of its key results.
+    start = [*asked, *map(stream_of, asked)]
+    graph = Alignments(edges=tuple(_walk(at, start, alignments.of_children, _above)))
     above = {name: graph.dependants(name) for name in asked}
     everyone = sorted({each for found in above.values() for each in found})
     known = at.revisions([*everyone, *map(stream_of, everyone)])

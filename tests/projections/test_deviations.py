@@ -513,6 +513,12 @@ def test_who_depends_on_a_deviating_key_result_is_named_across_teams(tmp_path: P
         assert not followers.dependants
 
 
+def test_what_depends_on_an_objective_depends_on_each_of_its_key_results(tmp_path: Path) -> None:
+    with read_models(tmp_path, aligned()) as asked:
+        (leads,) = listed(asked, 20, owner="people/cili")
+        assert [each.name for each in leads.dependants] == ["objectives/growth"]
+
+
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

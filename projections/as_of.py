@@ -34,13 +34,15 @@ class Known:
     """What was known: every event up to `position`, at the time `us` (µs since 1970 UTC).
 
     `day` is the effective day asked for, None for that of the time. `field` is the path of the
-    request's field that says so.
+    request's field that says so. `asked_us` is the time of the read itself, if that is later: what
+    was known then may be asked about any day that has come since.
     """
 
     position: int
     us: int
     day: date | None
     field: str = "as_of"
+    asked_us: int = 0
 
     def today(self, cycle: Cycle) -> date:
         """The day of the time, in the cycle's zone."""
@@ -50,8 +52,8 @@ class Known:
         """The day that the answer is about: the one asked for, else today within the cycle.
 
         Raises:
-            DayOutsideCycle, DayInFuture: the day asked for is not one of the cycle's, or had not
-                come at the time.
+            DayOutsideCycle, DayInFuture: the day asked for is not one of the cycle's, or has not
+                come yet.
         """
         today = max(self.today(cycle), cycle.first_day)
         if self.day is None:
@@ -64,8 +66,9 @@ class Known:
                 cycle.first_day.isoformat(),
                 cycle.last_check_in_day.isoformat(),
             )
-        if self.day > today:
-            raise DayInFuture(field, self.day.isoformat(), today.isoformat())
+        present = max(today, day_in(cycle.definition.time_zone, self.asked_us))
+        if self.day > present:
+            raise DayInFuture(field, self.day.isoformat(), present.isoformat())
         return self.day
 
 
@@ -108,7 +111,8 @@ def known(request: Any, page: Page | None, served: int, log: Log, now: Callable[
     """
     as_of = request.as_of if "as_of" in request.DESCRIPTOR.fields_by_name else AsOf()
     if page is not None:
-        return Known(page.position, page.us, page.effective_day or _day(as_of, "as_of"))
+        day = page.effective_day or _day(as_of, "as_of")
+        return Known(page.position, page.us, day, asked_us=now())
     return known_at(as_of, "as_of", served, log, now)
 
 
@@ -116,14 +120,14 @@ def known_at(as_of: AsOf, field: str, served: int, log: Log, now: Callable[[], i
     """What is known at a pair of instants; `field` is its path in the request. Else as `known`."""
     day = _day(as_of, field)
     if as_of.HasField("position"):
-        return Known(as_of.position, _recorded_us(log, as_of.position, now), day, field)
+        return Known(as_of.position, _recorded_us(log, as_of.position, now), day, field, now())
     if as_of.HasField("time"):
         time = moment(as_of.time, f"{field}.time")
         us = time.seconds * 1_000_000 + time.nanos // 1000
         position = 0 if us > now() else log.position_at(us)
         if not position:
             raise InstantOutOfRange(instant(us).isoformat())
-        return Known(position, us, day, field)
+        return Known(position, us, day, field, now())
     return Known(served, now(), day, field)
 
 

@@ -464,7 +464,8 @@ class AsOf(_message.Message):
     @_builtins.property
     def effective_at(self) -> _date_pb2.Date:
         """The day the answer is about: definitions and check-ins that hold from a later day do not
-        count. Defaults to the day of `known_at`, in the cycle's time zone.
+        count. Defaults to the day of `known_at`, in the cycle's time zone. It may be a later day than
+        that, but none that has not come yet: DAY_IN_FUTURE.
         """
 
     def __init__(

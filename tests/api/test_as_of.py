@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,19 @@ from okr.v1 import score_service_pb2 as scores
 from okr.v1.resources_pb2 import Band, Status
 from okr.v1.values_pb2 import AsOf
 from tests.api.story import CUSTOMERS, NEWSLETTER, REVENUE, Told, at, by_name, told
-from tests.support.ask import AWARENESS, FOLLOWERS, Q3, TRAFFIC, check_in, day
+from tests.support.ask import (
+    AWARENESS,
+    FOLLOWERS,
+    Q3,
+    TRAFFIC,
+    check_in,
+    commit,
+    cycle,
+    day,
+    instant,
+    objective,
+    team,
+)
 from tests.support.serving import LoopThread
 from tests.support.whole import whole_service
 
@@ -186,3 +199,29 @@ def test_an_answer_in_the_past_does_not_change(
         assert me.ask(request) == before
         assert before.position == own.revised
         assert own.scorecard(on="2024-08-20").score != before.scorecard.score
+
+
+def test_what_was_known_may_be_asked_about_any_day_that_has_come_since(
+    loop: LoopThread, tmp_path: Path
+) -> None:
+    today = [datetime(2024, 8, 12, 9, tzinfo=UTC)]
+
+    def clock() -> int:
+        return int(today[0].timestamp()) * 1_000_000
+
+    with whole_service(loop, tmp_path, clock=clock) as me:
+        me.all_of(cycle(first="2024-07-01", last="2024-09-30"), team(), objective(), commit())
+        written = me.ask(check_in(value="1100")).position
+        today[0] += timedelta(days=8)
+        now = me.ask(scores.GetScorecardRequest(cycle=Q3)).scorecard
+        assert (now.effective_at, now.status) == (day("2024-08-20"), Status.STATUS_STALE)
+        # The last event is a week old: whoever was told of today by now asks for it again by these.
+        today[0] += timedelta(days=8)
+        then = scores.GetScorecardRequest(cycle=Q3, as_of=at(written, "2024-08-20"))
+        assert me.ask(then).scorecard == now
+        earlier = AsOf(time=instant(int(today[0].timestamp()) - 1_000_000))
+        for as_of in (at(written), earlier):
+            as_of.effective_at.CopyFrom(day("2024-08-29"))
+            error = me.refused(scores.GetScorecardRequest(cycle=Q3, as_of=as_of))
+            assert error.reason == "DAY_IN_FUTURE"
+            assert error.info.metadata["today"] == "2024-08-28"

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from grpc import StatusCode
 
-import server
 from ledger.log.sqlite import now_us
 from ledger.tokens import Tokens
 from okr.v1 import score_service_pb2 as scores
@@ -197,12 +196,13 @@ def test_an_idle_watch_tells_that_it_lives_and_how_far_it_is(running: Caller) ->
         assert not next(answers).moves
 
 
-def test_scores_that_move_because_a_day_begins_are_told(
-    loop: LoopThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_scores_that_move_because_a_day_begins_are_told(loop: LoopThread, tmp_path: Path) -> None:
     ahead = [timedelta()]
-    monkeypatch.setattr(server, "now_us", lambda: now_us() + ahead[0] // timedelta(microseconds=1))
-    with whole_service(loop, tmp_path) as me:
+
+    def clock() -> int:
+        return now_us() + ahead[0] // timedelta.resolution
+
+    with whole_service(loop, tmp_path, clock=clock) as me:
         me.all_of(team("sales"), cycle("now", days_from_today(-2), days_from_today(40)))
         me.ask(objective("growth", new("won", target="10"), team="teams/sales", cycle=NOW))
         me.all_of(commit(NOW), check_in(WON, "1"))

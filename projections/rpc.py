@@ -14,19 +14,13 @@ from okr.v1 import score_service_pb2 as score_api
 from okr.v1.audit_service_pb2_grpc import AuditServiceServicer
 from okr.v1.event_record_pb2 import Event
 from okr.v1.score_service_pb2_grpc import ScoreServiceServicer
-from projections import (
-    attribution,
-    audit,
-    catalogue,
-    cycle_end,
-    deviations,
-    dues,
-    event_list,
-    plan_comparison,
-    policies,
-)
-from projections import revision_history as history
+from projections import catalogue, cycle_end, policies
 from projections.as_of import Known, earlier
+from projections.attention import deviations, dues
+from projections.audit import attribution, plan_comparison
+from projections.audit import decisions as audit
+from projections.audit import events as event_list
+from projections.audit import revisions as history
 from projections.explain import explain
 from projections.paging import Listed, Slice
 from projections.reading import Reader

@@ -16,8 +16,9 @@ from okr.v1 import events_pb2 as facts
 from okr.v1 import replay_service_pb2 as api
 from okr.v1.event_record_pb2 import Event
 from okr.v1.values_pb2 import TeamDefinition
-from projections import audit, chronicle, plan
+from projections import chronicle, plan
 from projections.as_of import Known
+from projections.audit import decisions as audit
 from projections.board import alignment_of, with_children
 from projections.catalogue import cycle_at, team_at
 from projections.cycle_end import with_seal

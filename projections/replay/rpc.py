@@ -15,16 +15,17 @@ from ledger.call import CALL
 from ledger.values import date_message
 from okr.v1 import replay_service_pb2 as api
 from okr.v1.replay_service_pb2_grpc import ReplayServiceServicer
-from projections import audit, catalogue
+from projections import catalogue
 from projections.as_of import Known
+from projections.audit import decisions as audit
 from projections.errors import PositionAhead
 from projections.reading import LONGEST_WAIT_SECONDS, Reader
 from projections.replay import replaying
 from projections.replay.belonging import Belonging
+from projections.replay.retrospective import retrospective
 from projections.replay.score_watch import ScoreWatch
 from projections.replay.tail import Tail
 from projections.replay.watching import CHECKPOINT_SECONDS, Wanted, Watch
-from projections.retrospective import retrospective
 
 
 class ReplayRpc(ReplayServiceServicer):

@@ -9,7 +9,8 @@ import pytest
 
 from okr.v1 import audit_service_pb2 as audit
 from okr.v1.values_pb2 import Category
-from projections import event_list, revision_lists
+from projections.audit import events as event_list
+from projections.audit import revision_lists
 from tests.api.story import ANNA, BEA, NEWSLETTER, Told, at, told
 from tests.support.ask import (
     AWARENESS,

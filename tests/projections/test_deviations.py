@@ -23,7 +23,7 @@ from okr.v1 import resources_pb2 as resources
 from okr.v1.resources_pb2 import DeviationKind
 from okr.v1.score_service_pb2 import ListDeviationsRequest
 from okr.v1.values_pb2 import Category
-from projections.deviations import list_deviations
+from projections.attention.deviations import list_deviations
 from projections.paging import Slice
 from tests.support.ask import (
     AWARENESS,

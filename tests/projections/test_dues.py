@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ledger.refusals import DayOutsideCycle, NotFound
 from okr.v1.resources_pb2 import DueCheckIn, DueState
 from okr.v1.score_service_pb2 import ListDueCheckInsRequest
-from projections.dues import list_due_check_ins
+from projections.attention.dues import list_due_check_ins
 from projections.paging import Slice
 from tests.support.ask import (
     AWARENESS,

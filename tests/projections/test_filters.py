@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ledger.refusals import FieldInvalid
 from okr.v1.values_pb2 import Category
-from projections.filter_fields import (
+from projections.filtering.fields import (
     BOOLEAN,
     DAY,
     EVENT_TYPE,
@@ -27,7 +27,16 @@ from projections.filter_fields import (
     predicate,
     required,
 )
-from projections.filter_text import OPERATORS, And, Comparison, Expression, Not, Or, parsed, written
+from projections.filtering.text import (
+    OPERATORS,
+    And,
+    Comparison,
+    Expression,
+    Not,
+    Or,
+    parsed,
+    written,
+)
 
 CATEGORY = enum(Category.DESCRIPTOR, "CATEGORY_")
 KINDS: dict[str, Kind] = {

@@ -10,20 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Select, create_engine
 
-from projections import (
-    adjustments,
-    alignments,
-    chronicle,
-    known_check_ins,
-    measured,
-    plan,
-    revision_lists,
-    revisions,
-)
+from projections import adjustments, alignments, chronicle, known_check_ins, plan, revisions
+from projections.audit import measured, revision_lists
+from projections.audit.revision_lists import Level
+from projections.filtering.order import Order
 from projections.follower import Follower
 from projections.known_check_ins import counts, in_force
-from projections.order_by import Order
-from projections.revision_lists import Level
 from projections.tables import TABLES, WIDTHS
 from tests.projections.feed import DAY, Feed, views_beside
 

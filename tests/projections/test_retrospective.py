@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from ledger.refusals import NotFound
 from okr.v1.retrospective_pb2 import CarryOverReason, ConfidenceRole, Retrospective
-from projections.outcomes import mid_day
-from projections.retrospective import retrospective
+from projections.replay.outcomes import mid_day
+from projections.replay.retrospective import retrospective
 from tests.support.ask import (
     AWARENESS,
     Q3,

@@ -11,10 +11,10 @@ from sqlalchemy import Connection
 from okr.v1 import events_pb2 as facts
 from okr.v1.values_pb2 import ObjectiveDefinition
 from projections import plan
+from projections.audit.revision_lists import BY_DAY, BY_POSITION, Level, Scope, rows_of
+from projections.filtering.order import Order
 from projections.follower import Follower
-from projections.order_by import Order
 from projections.paging import Cursor
-from projections.revision_lists import BY_DAY, BY_POSITION, Level, Scope, rows_of
 from projections.tables import WIDTHS
 from tests.projections.feed import DAY, Feed, views_beside
 

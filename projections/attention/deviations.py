@@ -13,10 +13,10 @@ from okr.v1 import resources_pb2 as resources
 from okr.v1.score_service_pb2 import ListDeviationsRequest
 from projections import answers
 from projections.as_of import Known
-from projections.dependencies import Instants, dependants
-from projections.deviation_lines import Line, Measured, lines
+from projections.attention.dependencies import Instants, dependants
+from projections.attention.lines import Line, Measured, lines
+from projections.attention.scope import Part, parts
 from projections.paging import Listed, Slice, cut
-from projections.scope import Part, parts
 
 
 def list_deviations(

@@ -23,13 +23,13 @@ from ledger.standing import KeyResultStanding
 from ledger.values import timestamp
 from okr.v1 import events_pb2 as facts
 from okr.v1.resources_pb2 import DeviationFinding, DeviationKind
+from projections.attention.dependencies import Instants, changes
+from projections.attention.dues import last_day
+from projections.attention.scope import Part
 from projections.chronicle import Wanted, of_cycle
-from projections.dependencies import Instants, changes
-from projections.dues import last_day
 from projections.known_check_ins import all_in_force
 from projections.paging import Cursor
 from projections.revisions import RevisionRow
-from projections.scope import Part
 
 _OF_STATUS: Final = {
     Status.AT_RISK: DeviationKind.DEVIATION_KIND_AT_RISK,

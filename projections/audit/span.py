@@ -18,7 +18,8 @@ from ledger.revision import Revision
 from ledger.span import CYCLES, TEAMS, Instants, Span, is_key_result
 from okr.v1 import events_pb2 as facts
 from okr.v1.values_pb2 import AlignmentKind, CycleDefinition
-from projections import alignments, measured, plan, revisions
+from projections import alignments, plan, revisions
+from projections.audit import measured
 from projections.board import LAST_DAY, needs_all
 from projections.known_check_ins import all_in_force, in_force
 

@@ -30,13 +30,9 @@ from okr.v1.resources_pb2 import Lesson, ScorePart
 from okr.v1.retrospective_pb2 import CarryOverReason, ConfidenceRole
 from projections import alignments, answers
 from projections.as_of import Known
-from projections.attribution import attributed, parts_of_each
-from projections.audit import list_adjustments
-from projections.catalogue import cycle_at
-from projections.cycle_end import list_lessons, review
-from projections.outcomes import Outcome, mid_day, outcomes
-from projections.paging import whole
-from projections.revision_history import (
+from projections.audit.attribution import attributed, parts_of_each
+from projections.audit.decisions import list_adjustments
+from projections.audit.revisions import (
     Asked,
     Resource,
     Show,
@@ -44,6 +40,10 @@ from projections.revision_history import (
     show_key_result,
     show_objective,
 )
+from projections.catalogue import cycle_at
+from projections.cycle_end import list_lessons, review
+from projections.paging import whole
+from projections.replay.outcomes import Outcome, mid_day, outcomes
 from projections.scorecard import Tree, lines, tree
 
 _GRADES: Final = frozenset(

@@ -13,9 +13,9 @@ from ledger.check_ins import CHECK_INS
 from ledger.event import fact_of
 from okr.v1.event_record_pb2 import EventMetadata
 from projections.alignments import alignments
+from projections.audit.measured import FACTS
 from projections.check_ins import check_ins
 from projections.event import metadata_of
-from projections.measured import FACTS
 from projections.revisions import revisions
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 from google.protobuf.descriptor import EnumDescriptor
 
 from ledger.context import EPOCH
-from projections.filter_text import (
+from projections.filtering.text import (
     And,
     Comparison,
     Expression,

@@ -25,15 +25,15 @@ from okr.v1 import events_pb2 as facts
 from okr.v1 import resources_pb2 as resources
 from projections import answers, plan, revisions
 from projections.as_of import Known
+from projections.audit.revision_lists import BY_DAY, BY_POSITION, Level, Scope, rows_of
 from projections.board import LAST_DAY, board, key_result_board
 from projections.catalogue import cycle_at
-from projections.event_facets import REVISION_FIELDS, Facets, is_after_plan
-from projections.filter_fields import predicate
+from projections.filtering.events import REVISION_FIELDS, Facets, is_after_plan
+from projections.filtering.fields import predicate
+from projections.filtering.order import Order, ordered
 from projections.known_check_ins import counts
-from projections.order_by import Order, ordered
 from projections.owners import Owners
 from projections.paging import Cursor, Listed, Slice, sifted
-from projections.revision_lists import BY_DAY, BY_POSITION, Level, Scope, rows_of
 from projections.revisions import RevisionRow
 from projections.scorecard import below, teams_on
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 from ledger.objectives import stream_of
 from ledger.values import recorded_day
 from okr.v1.resources_pb2 import AdjustmentState
-from projections.event_facets import CATEGORY
-from projections.filter_fields import DAY, NAME, NAMES, NUMBER, TEXT, TIME, Field, enum
+from projections.filtering.events import CATEGORY
+from projections.filtering.fields import DAY, NAME, NAMES, NUMBER, TEXT, TIME, Field, enum
 
 if TYPE_CHECKING:
     from okr.v1.resources_pb2 import Adjustment

@@ -22,12 +22,12 @@ from okr.v1.audit_service_pb2 import ListAdjustmentsRequest
 from okr.v1.event_record_pb2 import EventMetadata
 from okr.v1.resources_pb2 import AdjustmentState
 from projections import adjustments, alignments, answers, plan, revisions
-from projections.adjustment_facets import ADJUSTMENT_FIELDS, AdjustmentFacets
 from projections.adjustments import AdjustmentRow
 from projections.as_of import Known
 from projections.catalogue import cycle_at
-from projections.filter_fields import predicate
-from projections.order_by import Order, ordered
+from projections.filtering.adjustments import ADJUSTMENT_FIELDS, AdjustmentFacets
+from projections.filtering.fields import predicate
+from projections.filtering.order import Order, ordered
 from projections.owners import Owners
 from projections.paging import Cursor, Listed, Slice, sifted
 from projections.scorecard import Tree, by_level, lines, tree

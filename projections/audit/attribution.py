@@ -24,11 +24,11 @@ from okr.v1 import events_pb2 as facts
 from okr.v1 import resources_pb2 as resources
 from projections import answers, revisions
 from projections.as_of import Known
-from projections.behind import Behind, about, behind
+from projections.audit.behind import Behind, about, behind
+from projections.audit.span import span_of
 from projections.catalogue import cycle_at, cycle_of_objective
 from projections.errors import InstantsReversed
 from projections.paging import Cursor, Listed, Slice, cut
-from projections.span import span_of
 
 _DAYS, _POSITIONS = 0, 1
 """The two legs of the way, in their order."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
-from projections.event_facets import REVISION_FIELDS, Facets
-from projections.filter_fields import (
+from projections.filtering.events import REVISION_FIELDS, Facets
+from projections.filtering.fields import (
     DAY,
     NAME,
     NAMES,
@@ -17,7 +17,7 @@ from projections.filter_fields import (
     predicate,
     required,
 )
-from projections.order_by import Order, ordered
+from projections.filtering.order import Order, ordered
 from projections.owners import Owners
 from projections.paging import Listed, Slice, sifted
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ledger.event import Record
     from okr.v1.audit_service_pb2 import ListEventsRequest
-    from projections.filter_text import Comparison
+    from projections.filtering.text import Comparison
     from projections.paging import Cursor
 
 PAGE_BYTES: Final = 3 * 1024 * 1024

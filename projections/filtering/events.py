@@ -14,7 +14,7 @@ from ledger.values import ALWAYS, recorded_day
 from okr.v1 import events_pb2 as facts
 from okr.v1.event_record_pb2 import EventMetadata
 from okr.v1.values_pb2 import Category
-from projections.filter_fields import (
+from projections.filtering.fields import (
     BOOLEAN,
     DAY,
     EVENT_TYPE,

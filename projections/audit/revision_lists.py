@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import Select, bindparam, select, tuple_
 
-from projections.order_by import Order
+from projections.filtering.order import Order
 from projections.plan import members
 from projections.revisions import RevisionRow, revisions
 from projections.tables import pages, wanted

@@ -17,8 +17,8 @@ from okr.v1.resources_pb2 import DueState
 from okr.v1.score_service_pb2 import ListDueCheckInsRequest
 from okr.v1.values_pb2 import CycleState
 from projections.as_of import Known
+from projections.attention.scope import Part, parts
 from projections.paging import Cursor, Listed, Slice, cut
-from projections.scope import Part, parts
 
 SOON_DAYS = 2
 """How many days ahead a check-in is due soon, unless a request says otherwise."""

@@ -176,6 +176,19 @@ class Asking:
         """About all cycles, of which none has the day of another."""
         return Question(kind(page_size=MOST), "cycles/none")
 
+    def attention(self, kind: Any, **given: Any) -> Question:
+        """About what an owner or a team answers for, in one cycle or in all that run."""
+        owners = {fact.metadata.actor.plain for fact in self.facts}
+        given |= self.sometimes(owner=self.chance.choice(sorted(owners)))
+        if self.maybe(0.6):
+            return self.in_cycle(kind, **given)
+        given |= self.sometimes(team=self.fact("TeamRegistered").subject)
+        return Question(kind(page_size=MOST, **given), "cycles/none")
+
+    def sometimes(self, **given: Any) -> dict[str, Any]:
+        """What is given, or nothing."""
+        return given if self.maybe(0.3) else {}
+
     def events(self, kind: Any) -> Question:
         """About the events of a stream, of a kind, or all, after a position."""
         fact = self.chance.choice(self.facts)
@@ -244,6 +257,12 @@ QUESTIONS: Final[dict[type[Message], Callable[[Asking, Any], Question]]] = {
     scores.ListReviewsRequest: Asking.in_cycle,
     scores.GetLessonRequest: lambda a, k: a.numbered(k, "LessonRecorded", "lessons"),
     scores.ListLessonsRequest: lambda a, k: a.said(k, "LessonRecorded"),
+    scores.ListDueCheckInsRequest: lambda a, k: a.attention(
+        k, **a.sometimes(within_days=a.chance.randrange(32))
+    ),
+    scores.ListDeviationsRequest: lambda a, k: a.attention(
+        k, **a.sometimes(kinds=a.chance.sample(range(1, 8), 2))
+    ),
     scores.SimulatePolicyRequest: lambda a, k: a.in_cycle(k, policy=filled(any_policy(a.chance))),
     audit.GetKeyResultRevisionRequest: lambda a, k: a.revision(k, *OF_KEY_RESULTS),
     audit.ListKeyResultRevisionsRequest: lambda a, k: a.revisions(k, *OF_KEY_RESULTS),

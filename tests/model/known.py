@@ -226,9 +226,12 @@ class Known:
     def day_in(self, cycle: str, us: int) -> date:
         """The day of an instant that an answer about a cycle is about."""
         found = self.cycle(cycle)
-        moment = datetime.fromtimestamp(us // 1_000_000, UTC)
-        today = moment.astimezone(ZoneInfo(found.definition.time_zone)).date()
-        return min(max(today, found.first), found.last_check_in_day)
+        return min(max(self.today_in(cycle, us), found.first), found.last_check_in_day)
+
+    def today_in(self, cycle: str, us: int) -> date:
+        """The day of an instant in a cycle's time zone."""
+        zone = ZoneInfo(self.cycle(cycle).definition.time_zone)
+        return datetime.fromtimestamp(us // 1_000_000, UTC).astimezone(zone).date()
 
     # --- teams, objectives, key results ---
 

@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 
 from okr.v1 import audit_service_pb2 as audit
 from okr.v1 import score_service_pb2 as scores
+from tests.model import reads_of_attention as attention
 from tests.model import reads_of_ends as ends
 from tests.model import reads_of_history as history
 from tests.model import reads_of_plans as plans
@@ -36,6 +37,8 @@ ANSWERS: Final[dict[type[Message], Callable[[Any, Instants], Message]]] = {
     scores.ListReviewsRequest: ends.list_reviews,
     scores.GetLessonRequest: ends.get_lesson,
     scores.ListLessonsRequest: ends.list_lessons,
+    scores.ListDueCheckInsRequest: attention.list_due_check_ins,
+    scores.ListDeviationsRequest: attention.list_deviations,
     scores.SimulatePolicyRequest: plans.simulate_policy,
     audit.GetKeyResultRevisionRequest: history.get_key_result_revision,
     audit.ListKeyResultRevisionsRequest: history.list_key_result_revisions,

@@ -39,8 +39,6 @@ LEFT_OUT: Final = {
     "GetPolicy": "follows from no event",
     "ListPolicies": "follows from no event",
     "ComparePlans": "not modelled yet",
-    "ListDueCheckIns": "not modelled yet",
-    "ListDeviations": "not modelled yet",
 }
 EVERY: Final[tuple[type[Message], ...]] = (
     *ANSWERS,

@@ -115,18 +115,13 @@ class Difference:
 
 
 def differences(before: Plan, after: Plan) -> Iterator[Difference]:
-    """Every difference: objectives in the order of `after`, each followed by its key results."""
-    for name in dict.fromkeys([*before.objectives, *after.objectives]):
+    """Every difference: objectives by creation, each followed by its key results by addition."""
+    for name in _as_made(before.objectives, after.objectives):
         if name not in before.own | after.own:
             continue
         yield from _of(name, before, after)
-        parts = [
-            key_result
-            for plan in (before, after)
-            if name in plan.objectives
-            for key_result in plan.objectives[name].key_results
-        ]
-        for key_result in dict.fromkeys(parts):
+        there = [plan.objectives[name] for plan in (before, after) if name in plan.objectives]
+        for key_result in _as_made(*(objective.key_results for objective in there)):
             yield from _of(key_result, before, after)
 
 
@@ -136,6 +131,12 @@ def totals(found: Iterable[Difference]) -> dict[Kind, tuple[int, int]]:
     for each in found:
         counted.setdefault(each.kind, [0, 0])[KEY_RESULTS in each.subject] += 1
     return {kind: (counted[kind][0], counted[kind][1]) for kind in sorted(counted)}
+
+
+def _as_made(*known: Mapping[str, KeyResult] | Mapping[str, Objective]) -> list[str]:
+    """The names of all in the order in which they were made."""
+    made = {name: each.revisions[0].position for of in known for name, each in of.items()}
+    return sorted(made, key=lambda name: made[name])
 
 
 def _of(name: str, before: Plan, after: Plan) -> Iterator[Difference]:

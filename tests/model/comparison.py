@@ -11,10 +11,11 @@ import grpc
 from google.protobuf.message import Message
 
 from okr.v1 import audit_service_pb2 as audit
+from okr.v1 import plan_comparison_pb2 as plan_comparison
 from okr.v1 import resources_pb2 as resources
 from okr.v1 import score_service_pb2 as scores
 from okr.v1.explanation_pb2 import ScoreKind
-from tests.model import attribution
+from tests.model import attribution, plans
 from tests.model.asking import Asked, Asking, Question
 from tests.model.known import Absent, Fact
 from tests.model.numbers import number, shown
@@ -49,6 +50,9 @@ class Comparison:
                     self._explained()
                 elif kind is audit.AttributeScoreRequest:
                     attribution.attributed(self.me, self.asking)
+                elif kind is audit.ComparePlansRequest:
+                    request, expected = plans.random_comparison(self.asking)
+                    self._same(request, self._answer(request), expected)
                 else:
                     self._compared(kind)
 
@@ -68,6 +72,10 @@ class Comparison:
         if answer is None or expected is None:
             return
         assert answer.position == asked.at.known.position, f"{request}"
+        self._same(request, answer, expected)
+
+    def _same(self, request: Message, answer: Message, expected: Message) -> None:
+        """What was answered is what the model says."""
         served, told = bare(answer), bare(expected)
         if served != told:
             lines = unified_diff(str(told).splitlines(), str(served).splitlines(), "model", "read")
@@ -133,6 +141,9 @@ def _strip(message: Any) -> None:
             message.ClearField("etag")
         case resources.ObjectiveScore():
             message.children.sort(key=lambda child: child.name)
+        case plan_comparison.PlanChange():
+            for edges in (message.alignments_before, message.alignments_after):
+                edges.sort(key=lambda edge: (edge.parent, edge.kind))
         case resources.Adjustment():
             levels = [by_level(effect.name)[0] for effect in message.effects]
             assert levels == sorted(levels), "key results first, then objectives, teams, the cycle"

@@ -16,9 +16,11 @@ from tests.model.shapes import (
     Instants,
     by_level,
     date_message,
+    differing,
     key_result,
     named,
     objective,
+    only,
     three,
     who_and_when,
     why,
@@ -117,31 +119,15 @@ def _compared(request: Any, at: Instants) -> dict[str, Any]:
     first = _revision(request.name, request.first, at)
     second = _revision(request.name, request.second, at)
     before, after = first.snapshot.definition, second.snapshot.definition
-    fields = [
-        f.name for f in before.DESCRIPTOR.fields if _only(before, f.name) != _only(after, f.name)
-    ]
     answer: dict[str, Any] = {
         "first": first,
         "second": second,
         "difference": text(number(second.score_after or "0") - number(first.score_after or "0")),
     }
-    if fields:
+    if fields := differing(before, after):
         answer["changed"] = {"paths": fields}
-        for side, definition in (("before", before), ("after", after)):
-            answer[side] = type(definition)()
-            for name in fields:
-                answer[side].MergeFrom(_only(definition, name))
+        answer |= {"before": only(before, fields), "after": only(after, fields)}
     return answer
-
-
-def _only(definition: Any, name: str) -> Any:
-    """A definition's one field."""
-    found = type(definition)()
-    found.CopyFrom(definition)
-    for field, _ in definition.ListFields():
-        if field.name != name:
-            found.ClearField(field.name)
-    return found
 
 
 def compare_key_result_revisions(

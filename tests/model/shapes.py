@@ -277,3 +277,19 @@ def by_level(name: str) -> tuple[int, str]:
     if KEY_RESULTS in name:
         return 0, name
     return 1 + ("objectives", "teams", "cycles").index(name.partition("/")[0]), name
+
+
+def differing(before: Any, after: Any) -> list[str]:
+    """The fields in which two definitions differ, by their numbers."""
+    names = [field.name for field in before.DESCRIPTOR.fields]
+    return [name for name in names if only(before, [name]) != only(after, [name])]
+
+
+def only(definition: Any, fields: Sequence[str]) -> Any:
+    """A definition reduced to some of its fields."""
+    found = type(definition)()
+    found.CopyFrom(definition)
+    for field, _ in definition.ListFields():
+        if field.name not in fields:
+            found.ClearField(field.name)
+    return found

@@ -38,12 +38,12 @@ LEFT_OUT: Final = {
     "ListScoreChanges": "asked for with AttributeScore",
     "GetPolicy": "follows from no event",
     "ListPolicies": "follows from no event",
-    "ComparePlans": "not modelled yet",
 }
 EVERY: Final[tuple[type[Message], ...]] = (
     *ANSWERS,
     scores.ExplainScoreRequest,
     audit.AttributeScoreRequest,
+    audit.ComparePlansRequest,
 )
 
 

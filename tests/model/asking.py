@@ -51,9 +51,9 @@ class Asking:
     # --- instants ---
 
     def instants(self, question: Question) -> Asked:
-        """A pair of instants; the day, if any, is one that the question may be asked of."""
+        """A pair of instants; the day, if any, is one that may be asked about."""
         as_of, known, us = self._known(question.since)
-        day = self._day_of(question.cycle, known, us)
+        day = self._day_of(question.cycle, known)
         if day is not None:
             as_of.effective_at.CopyFrom(date_message(day))
         return Asked(as_of, Instants(known, us, day))
@@ -79,12 +79,14 @@ class Asking:
                 return AsOf(time=time), Known(known), us
         return AsOf(position=position), Known(self.facts[:position]), us
 
-    def _day_of(self, cycle: str, known: Known, us: int) -> date | None:
+    def _day_of(self, cycle: str, known: Known) -> date | None:
         if not cycle:
-            return self.day(*DAYS) if self.chance.random() < 0.4 else None
-        if self.chance.random() < 0.3 or not known.of(cycle):
-            return None
-        return self.day(known.cycle(cycle).first, known.day_in(cycle, us))
+            return self.day(*DAYS) if self.maybe(0.4) else None
+        return None if self.maybe(0.3) or not known.of(cycle) else self.day_in(cycle, known)
+
+    def day_in(self, cycle: str, known: Known) -> date:
+        """A day of a cycle that has come by now, though maybe not by when this was known."""
+        return self.day(known.cycle(cycle).first, known.day_in(cycle, self._now()))
 
     # --- subjects ---
 

@@ -141,9 +141,8 @@ def random_way(asking: Asking) -> Way:
         since = max(since, asking.everything.of(subject)[0].position)
     start, end = sorted(asking.chance.randint(since, head) for _ in range(2))
     then = Known(facts[:end])
-    today = [then.day_in(cycle, facts[position - 1].recorded_us) for position in (start, end)]
-    first = asking.day(then.cycle(cycle).first, today[0])
-    return Way(facts, subject, cycle, start, first, end, asking.day(first, today[1]))
+    first, last = sorted(asking.day_in(cycle, then) for _ in range(2))
+    return Way(facts, subject, cycle, start, first, end, last)
 
 
 def step_by_step(way: Way, asking: Asking, changes: Sequence[Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime, time, tzinfo
 
 import typer
 
@@ -54,21 +54,20 @@ def pair(given: Sequence[str], option: str) -> AsOf | None:
         raise typer.BadParameter(error.message, param_hint=option) from error
 
 
-def by_the_end_of(text: str) -> AsOf:
-    """What was known at a time or position, or by the end of a day.
-
-    Days are those of this machine's time zone; of today it is what is known now.
+def learnt(text: str) -> AsOf | date:
+    """What was known at a time or position; or the day by whose end it was.
 
     Raises:
         typer.BadParameter: it is none of these.
     """
-    if not is_day(text):
-        found = instants(text, "", "")
-        return found or AsOf()
-    last = datetime.combine(_read_day(text, "WHEN"), time.max).astimezone()
-    if last.date() == datetime.now(last.tzinfo).date():
+    return _read_day(text, "WHEN") if is_day(text) else instants(text, "", "") or AsOf()
+
+
+def by_the_end_of(day: date, zone: tzinfo) -> AsOf:
+    """What was known by the end of a day in a time zone; of today it is what is known now."""
+    if day == datetime.now(zone).date():
         return AsOf()
-    return AsOf(time=texts.timestamp(last))
+    return AsOf(time=texts.timestamp(datetime.combine(day, time.max, zone)))
 
 
 def _either(as_of: str, other: str, option: str) -> str:

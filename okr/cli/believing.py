@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import tzinfo
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 from google.protobuf.message import Message
@@ -12,7 +14,7 @@ from rich.text import Text
 
 from okr import texts
 from okr.cli import options, session, subjects
-from okr.cli.as_of import by_the_end_of
+from okr.cli.as_of import by_the_end_of, learnt
 from okr.cli.reading import merged
 from okr.cli.show import audit, marks, plan
 from okr.cli.show import scorecard as card
@@ -24,6 +26,7 @@ from okr.v1.audit_service_pb2 import (
     ListObjectiveRevisionsRequest,
 )
 from okr.v1.score_service_pb2 import (
+    GetCycleRequest,
     GetKeyResultRequest,
     GetObjectiveRequest,
     GetScorecardRequest,
@@ -42,8 +45,8 @@ def as_of(
         str,
         typer.Argument(
             metavar="WHEN",
-            help="When: by the end of a day (2026-08-09), at a time (2026-08-10T18:00) or a "
-            "position (@1742).",
+            help="When: by the end of a day of the cycle's time zone (2026-08-09), at a time "
+            "(2026-08-10T18:00) or a position (@1742).",
         ),
     ],
     subject: subjects.Subject,
@@ -68,15 +71,29 @@ def as_of(
     $ okr as-of @118 brand/followers
     """
     found = options.parsed(subjects.meant)(subject)
-    instants = by_the_end_of(when)
-    if about:
-        day = options.parsed(texts.day)(about)
-        instants.effective_at.CopyFrom(texts.date_message(day))
+    asked = learnt(when)
+    day = options.parsed(texts.day)(about) if about else None
+
+    def believed(name: str) -> Beliefs:
+        known = asked if isinstance(asked, AsOf) else by_the_end_of(asked, _zone(okr, name))
+        if day:
+            known.effective_at.CopyFrom(texts.date_message(day))
+        return _believed(okr, name, known)
+
     with session.connected() as okr:
-        answers, shown = subjects.first(found, lambda name: _believed(okr, name, instants))
+        answers, shown = subjects.first(found, believed)
         position = next(iter(answers.values())).position  # type: ignore[attr-defined]  # every read's
         head = Text(f"as known at @{position}", style="bold")
         session.answers(answers, Group(head, "", shown), as_json=as_json)
+
+
+def _zone(okr: OkrClient, name: str) -> tzinfo:
+    """The time zone of the cycle that a subject is of, or is."""
+    if not name.startswith("cycles/"):
+        objective, _, _ = name.partition("/keyResults/")
+        name = okr.scores.GetObjective(GetObjectiveRequest(name=objective)).objective.cycle
+    cycle = okr.scores.GetCycle(GetCycleRequest(name=name)).cycle
+    return ZoneInfo(cycle.definition.time_zone)
 
 
 def _believed(okr: OkrClient, name: str, instants: AsOf) -> Beliefs:

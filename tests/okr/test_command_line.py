@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from google.protobuf.json_format import ParseDict
@@ -182,7 +183,7 @@ def test_what_was_believed_is_one_object(okr: Okr) -> None:
 
 
 def test_a_day_is_known_by_its_end(okr: Okr) -> None:
-    today = datetime.now().astimezone().date()
+    today = datetime.now(ZoneInfo("Europe/Budapest")).date()
     told = json.loads(okr("as-of", today.isoformat(), "2026-q3", "--json").stdout)
     head = json.loads(okr("status", "--json").stdout)["headPosition"]
 

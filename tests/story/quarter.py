@@ -134,6 +134,7 @@ class Told:
 
     me: Caller
     clock: Clock
+    address: str
     events: list[Event] = field(default_factory=list)
     planned: int = 0
     week_6: int = 0
@@ -177,9 +178,9 @@ def moment(iso: str) -> Timestamp:
 @contextmanager
 def telling(loop: LoopThread, folder: Path) -> Iterator[Told]:
     """A service that the story has been told to, and that goes on."""
-    clock = Clock()
-    with whole_service(loop, folder, clock=clock) as me:
-        told = Told(me, clock)
+    clock, address = Clock(), f"unix:{folder / 'okr.sock'}"
+    with whole_service(loop, folder, clock=clock, listen=address) as me:
+        told = Told(me, clock, address)
         with me.watch(replay.WatchEventsRequest(after_position=0)) as answers:
             _plan(told)
             _weeks(told, WEEKS[:5])

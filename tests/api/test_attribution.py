@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from io import StringIO
 from itertools import combinations
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 from google.protobuf.message import Message
 from google.type.date_pb2 import Date
 from grpc import StatusCode
+from rich.console import Console
 
+from okr.cli.show.why import attribution as shown
 from okr.v1 import audit_service_pb2 as audit
 from okr.v1 import score_service_pb2 as scores
 from okr.v1.resources_pb2 import ScoreAttribution, ScoreCause, ScoreMovement
@@ -157,6 +160,15 @@ def test_a_dropped_key_result_has_no_score_left_itself(me: Caller) -> None:
     found = attribution(me, f"{DEMAND}/keyResults/events", since=at(before))
     assert not found.HasField("score_after")
     assert told_of(found.movements) == [("SCOPE", after, "0.2", "", "-0.2")]
+
+
+def test_the_command_line_says_so_in_one_sentence(me: Caller) -> None:
+    before, _ = lowered_and_dropped(me)
+    written = StringIO()
+    Console(file=written, width=100).print(
+        shown(attribution(me, DEMAND, since=at(before)), limit=0)
+    )
+    assert "  +18: 6 progress, 10 target, 2 scope\n" in written.getvalue()
 
 
 # Every cause

@@ -17,28 +17,33 @@ from ledger import key_results, span
 from ledger.causes import parts_of
 from ledger.key_results import key_result_of
 from ledger.scoring.attribution import Cause
+from ledger.scoring.policy import PRESETS
 from okr.v1 import audit_service_pb2 as audit
+from okr.v1 import events_pb2 as events
 from okr.v1 import score_service_pb2 as scores
 from projections import board
 from projections.known_check_ins import in_force
 from projections.source import Tables
+from tests.model.boxes import Clock
 from tests.model.comparison import Comparison
 from tests.model.known import raw_events
 from tests.model.reads import ANSWERS
 from tests.model.writing import writing
-from tests.model.year import Clock, Year
+from tests.model.year import Year
 from tests.support.serving import shared_loop
 from tests.support.whole import request_types, whole_service
 
 READS: Final = ("okr.v1.ScoreService", "okr.v1.AuditService")
 EVENTS: Final = int(os.environ.get("OKR_MODEL_EVENTS", "2000"))
-ROUNDS: Final = int(os.environ.get("OKR_MODEL_ROUNDS", "8"))
+ROUNDS: Final = int(os.environ.get("OKR_MODEL_ROUNDS", "12"))
 SEEDS: Final = [int(seed) for seed in os.environ.get("OKR_MODEL_SEEDS", "1").split(",")]
 LEFT_OUT: Final = {
     "ListScoreChanges": "asked for with AttributeScore",
     "GetPolicy": "follows from no event",
     "ListPolicies": "follows from no event",
 }
+OF_PEOPLE: Final = {"PersonRegistered", "PersonErased"}
+"""What no request makes yet."""
 EVERY: Final[tuple[type[Message], ...]] = (
     *ANSWERS,
     scores.ExplainScoreRequest,
@@ -73,6 +78,15 @@ def test_every_read_is_compared_or_left_out_for_a_reason() -> None:
     there = {name for service in READS for name in request_types(service)}
     assert compared | LEFT_OUT.keys() == there
     assert not compared & LEFT_OUT.keys()
+
+
+@pytest.mark.slow
+def test_a_year_holds_every_kind_of_event_and_every_policy(compared: Comparison) -> None:
+    kinds = {fact.kind for fact in compared.facts}
+    assert kinds | OF_PEOPLE == {*events.DESCRIPTOR.message_types_by_name}
+    drafted = [fact.payload.definition for fact in compared.facts if fact.kind == "CycleDrafted"]
+    revised = [fact.payload.after for fact in compared.facts if fact.kind == "CycleRevised"]
+    assert {*PRESETS} <= {definition.policy.name for definition in (*drafted, *revised)}
 
 
 IN_SCORECARDS: Final = scores.GetScorecardRequest

@@ -12,19 +12,14 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from ledger.call import Caller
+from ledger.scoring.policy import PRESETS
 from okr.v1 import ledger_service_pb2 as api
 from okr.v1.values_pb2 import Measurement, ReviewKind, ScoringPolicy
+from tests.model.boxes import BEGINS, ENDS, Box, Clock, boxes
 from tests.model.writing import Writer
 from tests.support import ask
 from tests.support.random_quarter import KEY_RESULTS, VALUES, any_policy
 
-BEGINS: Final = date(2025, 3, 20)
-ENDS: Final = date(2025, 10, 12)
-PRESETS: Final = (
-    *("standard", "viva", "quantive", "servicenow", "profitco", "profitco-distance", "perdoo"),
-    *("lattice-sum", "boja", "feedback4e", "feedback4e-ratio", "okr-tracker", "google"),
-    *("engagedly", "weights-by-target", "ipfs", "rework", "puzzle", "shamanr"),
-)
 CADENCES: Final = ("CADENCE_WEEKLY", "CADENCE_BIWEEKLY", "CADENCE_MONTHLY")
 PEOPLE: Final = ("anna", "bea", "csaba", "dora")
 TEAMS: Final = {"company": "", "marketing": "company", "sales": "company", "field": "sales"}
@@ -32,59 +27,14 @@ LATE: Final = (0, 0, 0, 0, 1, 2, 5, 12, 40)
 """How many days ago something may hold."""
 
 
-class Clock:
-    """A clock that the test sets, in µs since 1970 UTC."""
-
-    def __init__(self) -> None:
-        self.us = 0
-
-    def __call__(self) -> int:
-        return self.us
-
-    @property
-    def today(self) -> date:
-        """The day in UTC."""
-        return datetime.fromtimestamp(self.us // 1_000_000, UTC).date()
-
-    def begin(self, day: date) -> None:
-        """Goes on to the start of a day, never back."""
-        start = datetime.combine(day, time(), UTC)
-        self.us = max(self.us, int(start.timestamp()) * 1_000_000)
+ABANDONED: Final = date(2025, 8, 20), date(2025, 5, 20)
+"""When an objective of the year, and one of the second quarter, is given up."""
 
 
-@dataclass
-class Box:
-    """A cycle and when what happens to it."""
-
-    id: str
-    first: date
-    last: date
-    zone: str
-    cadence: str
-    drafted: date
-    committed: date
-    closes: date | None = None
-    approval: bool = False
-    objectives: list[str] = field(default_factory=list)
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        return f"cycles/{self.id}"
-
-
-def boxes() -> list[Box]:
-    """A year, two quarters of it one after the other, and a month that asks for approval."""
-    return [
-        Box("y25", date(2025, 1, 1), date(2025, 12, 31), "UTC", "CADENCE_MONTHLY",
-            BEGINS, date(2025, 4, 3)),
-        Box("q2", date(2025, 4, 1), date(2025, 6, 30), "Europe/Budapest", "CADENCE_WEEKLY",
-            BEGINS, date(2025, 4, 2), date(2025, 7, 4)),
-        Box("may", date(2025, 5, 1), date(2025, 6, 15), "Asia/Tokyo", "CADENCE_WEEKLY",
-            date(2025, 4, 20), date(2025, 5, 2), date(2025, 6, 18), approval=True),
-        Box("q3", date(2025, 7, 1), date(2025, 9, 30), "America/New_York", "CADENCE_BIWEEKLY",
-            date(2025, 6, 10), date(2025, 7, 1), date(2025, 10, 6)),
-    ]  # fmt: skip
+RETIRED: Final = date(2025, 9, 1)
+"""When a team is."""
+DECIDED: Final = date(2025, 5, 12)
+"""When two proposals of the summer are."""
 
 
 @dataclass
@@ -166,18 +116,44 @@ class Year:
                 yield ask.team(team, f"teams/{parent}" if parent else "")
             yield ask.team("old")
         for box in self.boxes:
-            if day == box.drafted:
-                yield from self._drafts(box)
-            if day == box.committed:
-                yield ask.commit(box.name, **self._sometimes(on=box.first.isoformat()))
-            if box.closes and day == box.closes:
-                yield from self._endings(box)
-            if box.closes and day == box.closes + timedelta(9):
-                yield ask.reopen(box.name)
-            if box.closes and day == box.closes + timedelta(14):
-                yield ask.close(box.name, because=ask.WHY)
-        if day == date(2025, 9, 1):
+            yield from self._of_box(box, day)
+        if day in ABANDONED:
+            box = self.boxes[ABANDONED.index(day)]
+            yield ask.abandon(self._open(box.objectives), because=ask.WHY)
+        if day == DECIDED:
+            yield from self._decided(self.boxes[2])
+        week, rest = divmod((day - BEGINS).days, 7)
+        if not rest and week < len(PRESETS):
+            # Each preset is the year's for a week.
+            policy, why = ScoringPolicy(name=[*PRESETS][week]), self._is_committed(self.boxes[0])
+            yield ask.update_cycle("cycles/y25", policy=policy, because=ask.WHY if why else "")
+        if day == RETIRED:
             yield ask.retire("teams/old", because=ask.WHY)
+
+    def _of_box(self, box: Box, day: date) -> Iterator[Message]:
+        if day == box.drafted:
+            yield from self._drafts(box)
+        if day == box.committed:
+            days = self.chance.randint(0, (day - box.first).days)
+            yield ask.commit(box.name, on=(box.first + timedelta(days)).isoformat())
+        match (day - box.closes).days if box.closes else -1:
+            case 0:
+                yield from self._endings(box)
+            case 3:
+                yield ask.amend("", parent=box.name)
+            case 9:
+                yield ask.reopen(box.name)
+            case 14:
+                yield ask.close(box.name, because=ask.WHY)
+
+    def _decided(self, box: Box) -> Iterator[Message]:
+        """A proposal that is rejected, and one that somebody approves who did not make it."""
+        for name in ("too-late", "in-time"):
+            change = ask.update_objective(self._open(box.objectives), title=name)
+            yield ask.propose(change, name=name, cycle=box.name)
+        yield ask.reject("too-late")
+        for _ in PEOPLE:
+            yield ask.approve("in-time")
 
     def _drafts(self, box: Box) -> Iterator[Message]:
         yield ask.cycle(
@@ -186,7 +162,7 @@ class Year:
             box.last.isoformat(),
             time_zone=box.zone,
             cadence=box.cadence,
-            grace_days=12 if box.id != "may" else 0,
+            grace_days=0 if box.approval else 12,
             adjustments_need_approval=box.approval,
             policy=self._policy(),
         )
@@ -225,7 +201,7 @@ class Year:
             (0.7, self._grade),
             (1.5, self._saying),
             (1, self._team_change),
-            (0.5, self._carry_over),
+            (1, self._carry_over),
         ]
         weights = [weight for weight, _ in steps]
         return self.chance.choices([step for _, step in steps], weights)[0]()
@@ -341,7 +317,7 @@ class Year:
         return ask.approve(name) if self.chance.random() < 0.7 else ask.reject(name)
 
     def _policy_change(self) -> Message:
-        box = self._box()
+        box = self.chance.choice([box for box in self.boxes if not box.approval])
         change: dict[str, Any] = self.chance.choice(
             [{"policy": self._policy()}, {"cadence": self.chance.choice(CADENCES)}]
         )
@@ -389,7 +365,11 @@ class Year:
 
     def _carry_over(self) -> Message:
         earlier, later = self.chance.choice(self.key_results), self._objective(self.boxes[-1])
-        return ask.carry_over(earlier, later, key_result_id="", baseline="4", because=ask.WHY)
+        kind = self._kind_of(earlier)
+        moves = kind in ("up", "down", "sum", "zones", "fall")
+        chosen: dict[str, Any] = {"baseline": str(VALUES[kind][0])} if moves else {}
+        name = f"{kind}-{self._id()}"
+        return ask.carry_over(earlier, later, key_result_id=name, because=ask.WHY, **chosen)
 
     # --- parts of requests ---
 
@@ -428,7 +408,7 @@ class Year:
     def _policy(self) -> ScoringPolicy:
         if self.chance.random() < 0.3:
             return any_policy(self.chance)
-        return ScoringPolicy(name=self.chance.choice(PRESETS))
+        return ScoringPolicy(name=self.chance.choice([*PRESETS]))
 
     def _person(self) -> str:
         return f"people/{self.chance.choice(PEOPLE)}"
@@ -459,7 +439,7 @@ class Year:
 
     @staticmethod
     def _kind_of(name: str) -> str:
-        return name.rpartition("/")[2]
+        return name.rpartition("/")[2].partition("-")[0]
 
     def _defined(self, kind: str, box: Box) -> dict[str, Any]:
         definition = dict(KEY_RESULTS[kind])

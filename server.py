@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+# First, since it sets gRPC up, which reads that as it is imported.
+import service  # noqa: F401
+
+# isort: split
+
 import asyncio
 import gc
 import signal

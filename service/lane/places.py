@@ -60,7 +60,7 @@ class InProcess:
             process = subprocess.Popen(
                 [sys.executable, "-m", "service.lane", str(number), *self._arguments],
                 # It imports this very program, from wherever this process did.
-                env=os.environ | {"PYTHONPATH": str(PROJECT)},
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(_paths())},
                 stdin=subprocess.DEVNULL,
                 pass_fds=(number,),
             )
@@ -73,3 +73,8 @@ class InProcess:
                 process.wait()
 
         return wait
+
+
+def _paths() -> list[str]:
+    given = os.environ.get("PYTHONPATH")
+    return [str(PROJECT), given] if given else [str(PROJECT)]

@@ -11,6 +11,7 @@ from ledger.check_ins import CHECK_INS
 from ledger.cycles import Cycle, cycle_of
 from ledger.objectives import stream_of
 from ledger.refusals import AlignmentMissing, NotFound
+from ledger.revision import Revision
 from ledger.teams import Team
 from okr.v1 import resources_pb2 as resources
 from projections import alignments, answers, plan, revisions
@@ -53,11 +54,20 @@ def list_cycles(connection: Connection, known: Known, part: Slice) -> Listed[res
     """The cycles, the latest first day first. Costs by the number of cycles."""
     names = [entry.member for entry in plan.members_of(connection, plan.CYCLES, known.position)]
     rows = revisions.of_many(connection, names, known.position)
-    found = [cycle_of(name, [row.revision for row in rows[name]]) for name in names]
+    found = [_within_itself(name, [row.revision for row in rows[name]], known) for name in names]
     ordered = sorted(
         ((-cycle.first_day.toordinal(), cycle.name), cycle) for cycle in found if cycle is not None
     )
     return cut(((c.resource(), key) for key, c in ordered if key > part.after), part.limit)
+
+
+def _within_itself(name: str, revisions: Sequence[Revision], known: Known) -> Cycle | None:
+    """A cycle as it is on the day that is asked for, or on the nearest of its own days."""
+    latest = cycle_of(name, revisions)
+    if latest is None:
+        return None
+    day = known.day or known.today(latest)
+    return cycle_of(name, revisions, min(max(day, latest.first_day), latest.last_check_in_day))
 
 
 def team_at(connection: Connection, name: str, known: Known) -> Team:

@@ -184,7 +184,8 @@ class ScoreServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListCycles(self, request, context):
-        """Lists the cycles, the latest first day first.
+        """Lists the cycles, the latest first day first. Each is as it is on the day asked for, or on the
+        nearest of its own days.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -41,7 +41,9 @@ class ScoreServiceStub:
     GetCycle: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.GetCycleRequest, _score_service_pb2.GetCycleResponse]
     """Reads a cycle."""
     ListCycles: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.ListCyclesRequest, _score_service_pb2.ListCyclesResponse]
-    """Lists the cycles, the latest first day first."""
+    """Lists the cycles, the latest first day first. Each is as it is on the day asked for, or on the
+    nearest of its own days.
+    """
     GetTeam: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.GetTeamRequest, _score_service_pb2.GetTeamResponse]
     """Reads a team."""
     ListTeams: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.ListTeamsRequest, _score_service_pb2.ListTeamsResponse]
@@ -132,7 +134,9 @@ class ScoreServiceAsyncStub(ScoreServiceStub):
     GetCycle: _aio.UnaryUnaryMultiCallable[_score_service_pb2.GetCycleRequest, _score_service_pb2.GetCycleResponse]  # type: ignore[assignment]
     """Reads a cycle."""
     ListCycles: _aio.UnaryUnaryMultiCallable[_score_service_pb2.ListCyclesRequest, _score_service_pb2.ListCyclesResponse]  # type: ignore[assignment]
-    """Lists the cycles, the latest first day first."""
+    """Lists the cycles, the latest first day first. Each is as it is on the day asked for, or on the
+    nearest of its own days.
+    """
     GetTeam: _aio.UnaryUnaryMultiCallable[_score_service_pb2.GetTeamRequest, _score_service_pb2.GetTeamResponse]  # type: ignore[assignment]
     """Reads a team."""
     ListTeams: _aio.UnaryUnaryMultiCallable[_score_service_pb2.ListTeamsRequest, _score_service_pb2.ListTeamsResponse]  # type: ignore[assignment]
@@ -232,7 +236,9 @@ class ScoreServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _score_service_pb2.ListCyclesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_score_service_pb2.ListCyclesResponse, _abc.Awaitable[_score_service_pb2.ListCyclesResponse]]:
-        """Lists the cycles, the latest first day first."""
+        """Lists the cycles, the latest first day first. Each is as it is on the day asked for, or on the
+        nearest of its own days.
+        """
 
     @_abc_1.abstractmethod
     def GetTeam(

@@ -12,7 +12,7 @@ import pytest
 from okr.v1 import audit_service_pb2 as audit
 from okr.v1 import score_service_pb2 as scores
 from okr.v1.resources_pb2 import Band, Status
-from okr.v1.values_pb2 import AsOf
+from okr.v1.values_pb2 import AsOf, CycleState
 from tests.api.story import CUSTOMERS, NEWSLETTER, REVENUE, Told, at, by_name, told
 from tests.support.ask import (
     AWARENESS,
@@ -26,6 +26,7 @@ from tests.support.ask import (
     instant,
     objective,
     team,
+    update_cycle,
 )
 from tests.support.serving import LoopThread
 from tests.support.whole import whole_service
@@ -186,6 +187,24 @@ def test_the_committed_plan_is_known_by_its_position_and_day(story: Told) -> Non
     assert before.plan_position == 0
     draft = story.scorecard(story.planned - 1)
     assert not draft.HasField("original_score")
+
+
+def test_a_list_shows_each_cycle_on_the_day_or_the_nearest_of_its_own(
+    loop: LoopThread, tmp_path: Path
+) -> None:
+    with whole_service(loop, tmp_path) as me:
+        me.all_of(cycle(first="2024-07-01", last="2024-09-30", grace_days=5), commit())
+        me.ask(update_cycle(title="Third", on="2024-08-01", because="easier to say"))
+
+        def listed(on: str) -> tuple[str, CycleState.ValueType]:
+            (found,) = me.ask(scores.ListCyclesRequest(as_of=at(0, on))).cycles
+            return found.definition.title, found.state
+
+        active = CycleState.CYCLE_STATE_ACTIVE
+        for day_before in ("2024-01-01", "2024-07-01", "2024-07-31"):
+            assert listed(day_before) == ("q3", active)
+        for day_after in ("2024-08-01", "2024-10-05", "2025-12-31"):
+            assert listed(day_after) == ("Third", active)
 
 
 def test_an_answer_in_the_past_does_not_change(

@@ -174,10 +174,6 @@ class Asking:
         """About what has no cycle."""
         return Question(kind(page_size=MOST))
 
-    def no_day(self, kind: Any) -> Question:
-        """About all cycles, of which none has the day of another."""
-        return Question(kind(page_size=MOST), "cycles/none")
-
     def attention(self, kind: Any, **given: Any) -> Question:
         """About what an owner or a team answers for, in one cycle or in all that run."""
         owners = {fact.metadata.actor.plain for fact in self.facts}
@@ -239,7 +235,7 @@ QUESTIONS: Final[dict[type[Message], Callable[[Asking, Any], Question]]] = {
     scores.GetCycleRequest: lambda a, k: a.of(
         k, f := a.fact("CycleDrafted"), f.subject, name=f.subject
     ),
-    scores.ListCyclesRequest: Asking.no_day,
+    scores.ListCyclesRequest: Asking.of_any_plan,
     scores.GetTeamRequest: lambda a, k: a.of(k, f := a.fact("TeamRegistered"), "", name=f.subject),
     scores.ListTeamsRequest: Asking.of_any_plan,
     scores.GetObjectiveRequest: lambda a, k: a.in_plan(k, "name", "ObjectiveCreated"),

@@ -36,7 +36,10 @@ def get_cycle(request: scores.GetCycleRequest, at: Instants) -> Message:
 
 
 def list_cycles(_: scores.ListCyclesRequest, at: Instants) -> Message:
-    found = [at.known.cycle(name) for name in at.known.named("CycleDrafted", "cycle")]
+    found = []
+    for name in at.known.named("CycleDrafted", "cycle"):
+        last = at.known.cycle(name).last_check_in_day
+        found.append(at.known.cycle(name, min(at.day_in(name), last)))
     ordered = sorted(found, key=lambda each: (-each.first.toordinal(), each.name))
     return scores.ListCyclesResponse(cycles=[cycle(each) for each in ordered])
 

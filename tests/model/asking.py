@@ -14,23 +14,31 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from okr.v1 import audit_service_pb2 as audit
 from okr.v1 import score_service_pb2 as scores
 from okr.v1.values_pb2 import AsOf, ScoringPolicy
+from tests.model.filters import EVERYTHING, Filter, random_filter
 from tests.model.known import Fact, Known
 from tests.model.shapes import KEY_RESULTS, Instants, date_message
 from tests.support.random_quarter import any_policy
 
 MOST: Final = 1000
 """The most items of a page: every list that is asked for in full fits on one."""
+SHORT: Final = 5
+LONG: Final = 200
+"""The size of the only page that is asked for of a list that is dear, and of one that is long."""
 ADDED: Final = ("KeyResultAdded", "KeyResultCarriedOver")
 DAYS: Final = date(2025, 3, 1), date(2025, 10, 31)
 """Between these lies what is asked about something that knows no cycle."""
 
 
 class Question(NamedTuple):
-    """A request without instants, the cycle that its day is of, and from where on it is known."""
+    """A request without instants, the cycle that its day is of, and from where on it is known.
+
+    `filtered` is what the request's filter means.
+    """
 
     request: Any
     cycle: str = ""
     since: int = 1
+    filtered: Filter = EVERYTHING
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,7 @@ class Asking:
         day = self._day_of(question.cycle, known)
         if day is not None:
             as_of.effective_at.CopyFrom(date_message(day))
-        return Asked(as_of, Instants(known, us, day))
+        return Asked(as_of, Instants(known, us, day, question.filtered.passes))
 
     def day(self, first: date, last: date) -> date:
         """A day between two, both included."""
@@ -163,12 +171,16 @@ class Asking:
         """About all revisions of a subject, or of all key results or objectives beside it."""
         fact = self.fact(*events)
         cycle = self.everything.cycle_of(fact.subject)
-        given: dict[str, Any] = {"parent": fact.subject, "page_size": 5}
+        given: dict[str, Any] = {"parent": fact.subject, "page_size": SHORT}
         if self.maybe(0.4) and KEY_RESULTS in fact.subject:
             given["parent"] = f"{fact.subject.rpartition('/')[0]}/-"
         elif self.maybe(0.4) and KEY_RESULTS not in fact.subject:
             given |= {"parent": "objectives/-", "cycle": cycle}
-        return self.of(kind, fact, cycle, after_plan_commitment=self.maybe(0.3), **given)
+        if self.maybe(0.4):
+            given["team"] = self.fact("TeamRegistered").subject
+        wanted = self.filtered(of_plans=True, fact=fact)
+        given |= {"after_plan_commitment": self.maybe(0.3), "filter": wanted.text}
+        return self.of(kind, fact, cycle, **given)._replace(filtered=wanted)
 
     def of_any_plan(self, kind: Any) -> Question:
         """About what has no cycle."""
@@ -198,8 +210,16 @@ class Asking:
         ]
         given = self.chance.choice(some)
         after = self.chance.choice([0, self.chance.randint(0, fact.position)])
-        request = kind(after_position=after, newest_first=self.maybe(0.5), page_size=200, **given)
-        return Question(request)
+        wanted = self.filtered(of_plans=False, fact=fact)
+        given |= {"newest_first": self.maybe(0.5), "filter": wanted.text}
+        request = kind(after_position=after, page_size=LONG, **given)
+        return Question(request, filtered=wanted)
+
+    def filtered(self, *, of_plans: bool, fact: Fact) -> Filter:
+        """A filter, or none."""
+        if self.maybe(0.4):
+            return EVERYTHING
+        return random_filter(self.chance, fact, of_plans=of_plans)
 
     def scored(self) -> tuple[str, str, int]:
         """Anything that has a score, its cycle, and from where on it is known."""
@@ -269,7 +289,7 @@ QUESTIONS: Final[dict[type[Message], Callable[[Asking, Any], Question]]] = {
     audit.ListObjectiveRevisionsRequest: lambda a, k: a.revisions(k, *OF_OBJECTIVES),
     audit.CompareObjectiveRevisionsRequest: lambda a, k: a.two_revisions(k, *OF_OBJECTIVES),
     audit.GetAdjustmentRequest: lambda a, k: a.belonging(k, *MADE),
-    audit.ListAdjustmentsRequest: lambda a, k: a.in_cycle(k, page_size=3),
+    audit.ListAdjustmentsRequest: lambda a, k: a.in_cycle(k, page_size=SHORT),
     audit.GetEventRequest: lambda a, k: Question(k(name=a.chance.choice(a.facts).event.name)),
     audit.ListEventsRequest: Asking.events,
 }

@@ -223,11 +223,10 @@ def _finding(kind: DeviationKind.ValueType, *positions: int) -> resources.Deviat
 
 def _above(standing: Standing, name: str) -> set[str]:
     """What depends on a name through alignment, directly or further up."""
-    edges = standing.known.edges(standing.day)
     found, left = {name}, [name]
     while left:
         node = left.pop()
-        parents = [edge.parent for edge in edges if edge.child == node]
+        parents = [edge.parent for edge in standing.edges if edge.child == node]
         parents.append(node.partition(KEY_RESULTS)[0])
         left += {*parents} - found
         found |= {*parents}

@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 
 from okr.v1 import audit_service_pb2 as audit
 from okr.v1 import resources_pb2 as resources
+from tests.model.filters import is_after_plan
 from tests.model.known import Absent, Fact, Known
 from tests.model.numbers import difference, number, shown, text
 from tests.model.shapes import (
@@ -80,18 +81,33 @@ def get_objective_revision(request: audit.GetObjectiveRevisionRequest, at: Insta
 
 
 def _revisions(names: Sequence[str], request: Any, at: Instants) -> list[Any]:
-    """Those that hold by the day, the latest first."""
+    """Those that hold by the day and are asked for, the latest first."""
+    teams = None
+    if request.team:
+        there = at.known.teams(at.latest)
+        if request.team not in there:
+            raise Absent(request.team)
+        teams = at.known.tree(there, request.team)
     found = [
-        _revision(name, number_, at)
+        (fact.position, name, number_)
         for name in names
         for number_, fact in enumerate(at.known.revisions(name), 1)
         if at.holds(fact)
+        and at.passes(fact, at.known)
+        and is_of(fact, teams, at.known)
+        and (is_after_plan(fact, at.known) or not request.after_plan_commitment)
     ]
-    found.sort(key=lambda each: -each.position)
-    wanted = [
-        each for each in found if each.after_plan_commitment or not request.after_plan_commitment
-    ]
-    return wanted[: request.page_size or None]
+    found.sort(reverse=True)
+    return [_revision(name, number_, at) for _, name, number_ in found[: request.page_size]]
+
+
+def is_of(fact: Fact, teams: Sequence[str] | None, known: Known) -> bool:
+    """Whether its objective was one of these teams' just before or just after."""
+    if teams is None:
+        return True
+    name = fact.subject.partition(KEY_RESULTS)[0]
+    then = [known.upto(position).objective(name) for position in (fact.position - 1, fact.position)]
+    return any(each and each.definition.team in teams for each in then)
 
 
 def list_key_result_revisions(
@@ -287,6 +303,7 @@ def list_events(request: audit.ListEventsRequest, at: Instants) -> Message:
         if request.stream in ("", fact.event.header.stream)
         and (not request.event_types or fact.event.header.event_type in request.event_types)
         and fact.position > request.after_position
+        and at.passes(fact, at.known)
     ]
     if request.newest_first:
         found.reverse()

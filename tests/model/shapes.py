@@ -16,6 +16,7 @@ from okr.v1 import resources_pb2 as resources
 from okr.v1 import values_pb2 as values
 from okr.v1.values_pb2 import KeyResultState, ObjectiveState
 from tests.model import measure
+from tests.model.filters import EVERYTHING, Passes
 from tests.model.known import Absent, CheckIn, Cycle, Fact, Known, Objective, Team, given
 from tests.model.numbers import rounded, shown, text
 from tests.model.standing import Group, KeyResultLine, ObjectiveLine, Standing, Three
@@ -25,11 +26,12 @@ KEY_RESULTS: Final = "/keyResults/"
 
 @dataclass(frozen=True)
 class Instants:
-    """What a read knows, the time that it knows it at, and the day asked for, if any."""
+    """What a read knows, the time that it knows it at, the day asked for, if any, and a filter."""
 
     known: Known
     us: int
     asked: date | None
+    passes: Passes = EVERYTHING.passes
 
     def day_in(self, cycle: str) -> date:
         """The day that an answer about a cycle is about."""

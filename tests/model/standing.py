@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
+from functools import cached_property
 from typing import NamedTuple
 
+from okr.v1 import events_pb2 as facts
 from okr.v1 import resources_pb2 as resources
 from okr.v1 import values_pb2 as values
 from okr.v1.values_pb2 import Commitment, ScoringPolicy
@@ -90,6 +92,11 @@ class Standing:
         self._lines: dict[str, KeyResultLine] = {}
         self._objectives: dict[str, ObjectiveLine] = {}
         self._plans: dict[int, Known] = {}
+
+    @cached_property
+    def edges(self) -> list[facts.Aligned]:
+        """The alignments in force."""
+        return self.known.edges(self.day)
 
     def cycle(self, name: str) -> Cycle:
         """A cycle on the day."""

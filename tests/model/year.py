@@ -14,7 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from ledger.call import Caller
 from ledger.scoring.policy import PRESETS
 from okr.v1 import ledger_service_pb2 as api
-from okr.v1.values_pb2 import Measurement, ReviewKind, ScoringPolicy
+from okr.v1.values_pb2 import Commitment, Measurement, ReviewKind, ScoringPolicy
 from tests.model.boxes import BEGINS, ENDS, Box, Clock, boxes
 from tests.model.writing import Writer
 from tests.support import ask
@@ -27,6 +27,7 @@ LATE: Final = (0, 0, 0, 0, 1, 2, 5, 12, 40)
 """How many days ago something may hold."""
 
 
+ASPIRES: Final = Commitment.COMMITMENT_ASPIRATIONAL
 ABANDONED: Final = date(2025, 8, 20), date(2025, 5, 20)
 """When an objective of the year, and one of the second quarter, is given up."""
 
@@ -167,19 +168,25 @@ class Year:
             policy=self._policy(),
         )
         for i in range(4 if box.approval else 6):
-            kinds = self.chance.sample(sorted(KEY_RESULTS), self.chance.randrange(1, 5))
-            new = [ask.new(kind, **self._defined(kind, box)) for kind in kinds]
-            yield ask.objective(
-                f"{box.id}-{i}",
-                *new,
-                bare=True,
-                cycle=box.name,
-                team=self.chance.choice(self.teams),
-                commitment=self.chance.choice(["COMMITMENT_COMMITTED", "COMMITMENT_ASPIRATIONAL"]),
-                **self._sometimes(owner={"plain": self._person()}),
-            )
+            yield self._objective_in(box, f"{box.id}-{i}")
         for _ in range(6):
             yield ask.align(*self._pair(), **self._sometimes(weight="2.5"))
+
+    def _objective_in(self, box: Box, name: str, **why: Any) -> Message:
+        kinds = self.chance.sample(sorted(KEY_RESULTS), self.chance.randrange(1, 5))
+        return ask.objective(
+            name,
+            *(ask.new(kind, **self._defined(kind, box)) for kind in kinds),
+            bare=True,
+            cycle=box.name,
+            team=self.chance.choice(self.teams),
+            commitment=self._commitment(),
+            **self._sometimes(owner={"plain": self._person()}),
+            **why,
+        )
+
+    def _commitment(self) -> Any:
+        return self.chance.choice([Commitment.COMMITMENT_COMMITTED, ASPIRES])
 
     def _endings(self, box: Box) -> Iterator[Message]:
         for name in box.objectives:
@@ -261,6 +268,10 @@ class Year:
                 return ask.unalign(edge.child, edge.parent, edge.kind, **why)
             case 13 if self.chance.random() < 0.05:
                 return ask.abandon(objective, **why)
+            case 14 if self.chance.random() < 0.4:
+                return self._objective_in(box, f"{box.id}-{self._id()}", **why)
+            case 15:
+                return ask.update_objective(objective, commitment=self._commitment(), **why)
         return self._revision(name, box, **why)
 
     def _revision(self, name: str, box: Box, **why: Any) -> Message:
@@ -282,6 +293,11 @@ class Year:
             return ask.revise(name, mask=(moved, "commit", "target"), **why)
         if kind in own:
             why[own[kind]] = number
+            return ask.revise(name, **why)
+        if chance.random() < 0.1:
+            # What is measured is fixed by the first check-in.
+            metric = {"metric": "METRIC_ZONES", "stretch": str(low if kind == "down" else high)}
+            why |= chance.choice([metric, {"aggregation": "AGGREGATION_SUM"}])
             return ask.revise(name, **why)
         moved = chance.choice(["target", "target", "baseline", "target_change_percent"])
         why[moved] = chance.choice(["20", "-35", "12.5"]) if "percent" in moved else number
@@ -319,7 +335,12 @@ class Year:
     def _policy_change(self) -> Message:
         box = self.chance.choice([box for box in self.boxes if not box.approval])
         change: dict[str, Any] = self.chance.choice(
-            [{"policy": self._policy()}, {"cadence": self.chance.choice(CADENCES)}]
+            [
+                {"policy": self._policy()},
+                {"cadence": self.chance.choice(CADENCES)},
+                {"grace_days": self.chance.randrange(20)},
+                {"last_day": ask.day((box.last + timedelta(1)).isoformat())},
+            ]
         )
         why = self._why() if self._is_committed(box) else {}
         return ask.update_cycle(box.name, **why, **change)

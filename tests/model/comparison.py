@@ -14,7 +14,7 @@ from okr.v1 import audit_service_pb2 as audit
 from okr.v1 import plan_comparison_pb2 as plan_comparison
 from okr.v1 import resources_pb2 as resources
 from okr.v1 import score_service_pb2 as scores
-from okr.v1.explanation_pb2 import ScoreKind
+from okr.v1.explanation_pb2 import ScoreKind, ScoreStep
 from tests.model import attribution, plans
 from tests.model.asking import MOST, Asked, Asking, Question
 from tests.model.known import Absent, Fact
@@ -124,7 +124,21 @@ class Comparison:
         found = evaluated(explained)
         assert served == shown(wanted), f"read {served}, model {shown(wanted)}, of\n{request}"
         assert (None if found is None else number(str(found))) == wanted, f"{request}"
+        for step in explained.steps:
+            if step.event_position:
+                assert asked.at.known.position >= step.event_position
+                self._recorded(step)
         self.answered += 1
+
+    def _recorded(self, step: ScoreStep) -> None:
+        """The event behind a leaf says what the leaf says."""
+        told: Any = self.facts[step.event_position - 1].payload
+        for part in step.field.split(".") if step.field else ():
+            name, _, index = part.rstrip("]").partition("[")
+            told = getattr(told, name)
+            told = told[int(index)] if index else told
+        if step.HasField("value"):
+            assert told == step.value, f"{step}{told}"
 
 
 def shown_scores(asked: Asked, name: str, cycle: str) -> Three | None:

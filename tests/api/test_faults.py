@@ -1,7 +1,6 @@
 """The faults that other OKR systems have, each as a test that a system with that fault fails.
 
-Their sources are named in the project's domain page. What is about the ledger alone has finer tests
-beside these; here one test tells one fault, in the order of that page.
+One heading a fault; what is ours in its place has finer tests beside these.
 """
 
 from __future__ import annotations

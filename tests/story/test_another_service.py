@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from okr.v1 import score_service_pb2 as scores
 from okr.v1.resources_pb2 import Status
 from tests.story.figures import mean, of, said
@@ -69,4 +67,4 @@ def test_whoever_watches_the_ledger_is_told_every_event_once_and_in_order(story:
     assert positions == list(range(1, story.me.head() + 1))
     recorded = {event.header.position: event.header.recorded_time for event in story.events}
     assert recorded[story.first_try.position] == moment("2024-08-09T09:00")
-    assert recorded[story.planned] == Timestamp(seconds=1719817200)  # 1 July, 7:00 UTC
+    assert recorded[story.planned] == moment("2024-07-01T09:00")

@@ -48,6 +48,7 @@ class Year:
     boxes: list[Box] = field(default_factory=boxes)
     key_results: list[str] = field(default_factory=list)
     check_ins: list[str] = field(default_factory=list)
+    revised: list[api.ReviseKeyResultRequest] = field(default_factory=list)
     aligned: list[api.AlignRequest] = field(default_factory=list)
     closed: set[str] = field(default_factory=set)
     """Objectives graded or abandoned, key results dropped, cycles sealed."""
@@ -94,6 +95,8 @@ class Year:
                 self.closed.discard(request.name)
             case api.RecordCheckInRequest():
                 self.check_ins.append(answer.check_in.name)
+            case api.ReviseKeyResultRequest():
+                self.revised.append(request)
             case api.AlignRequest():
                 self.aligned.append(request)
             case api.AddKeyResultRequest() | api.CarryOverKeyResultRequest():
@@ -201,6 +204,7 @@ class Year:
             (60, self._check_in),
             (12, self._correction),
             (24, self._lone_change),
+            (5, self._below),
             (5, self._adjustment),
             (3, self._proposal),
             (2, self._decision),
@@ -305,6 +309,19 @@ class Year:
             # The plan's last value is the target, so that a new one needs a new plan.
             return ask.revise(name, trajectory=self._planned(box, number), **why)
         return ask.revise(name, mask=(moved, "trajectory"), **why)
+
+    def _below(self) -> Message | None:
+        """A revision like an earlier one, of an earlier day: it slips in below that one."""
+        if not self.revised:
+            return None
+        like = self.chance.choice(self.revised)
+        again = api.ReviseKeyResultRequest.FromString(like.SerializeToString())
+        again.effective_date.CopyFrom(ask.day(self._day()))
+        low, high = VALUES.get(self._kind_of(like.name), (0, 5))
+        for moved in ("baseline", "target", "stretch", "lower_bound", "upper_bound", "weight"):
+            if again.definition.HasField(moved):
+                setattr(again.definition, moved, str(self.chance.randint(max(low, 0), high)))
+        return again
 
     def _adjustment(self) -> Message | None:
         box = self._box()

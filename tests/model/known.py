@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -382,8 +382,3 @@ def _defined(steps: Iterable[Fact], day: date, kind: type[Definition]) -> Defini
                 found.ClearField(path)
             found.MergeFrom(step.payload.after)
     return found
-
-
-def recorded_at(facts_: Sequence[Fact], us: int) -> Iterator[Fact]:
-    """The events recorded at or before a time."""
-    return (fact for fact in facts_ if fact.recorded_us <= us)

@@ -221,7 +221,7 @@ def _finding(kind: DeviationKind.ValueType, *positions: int) -> resources.Deviat
 # --- what depends on what ---
 
 
-def _above(standing: Standing, name: str) -> set[str]:
+def above(standing: Standing, name: str) -> set[str]:
     """What depends on a name through alignment, directly or further up."""
     found, left = {name}, [name]
     while left:
@@ -246,11 +246,11 @@ def _changes(of: Subject) -> list[Fact]:
         changed = getattr(fact.payload, "changed", None)
         if fact.kind == "ObjectiveAbandoned":
             own = [fact.subject, *known.key_results(fact.subject)]
-            concerned = set().union(*(_above(of.standing, each) for each in own))
+            concerned = set().union(*(above(of.standing, each) for each in own))
         elif changed is not None and UNIMPORTANT.issuperset(changed.paths):
             continue
         elif of.name in fact.payload.dependants:
-            concerned = _above(of.standing, fact.subject)
+            concerned = above(of.standing, fact.subject)
         else:
             continue
         if of.name in concerned:
@@ -302,7 +302,7 @@ def _concern(fact: Fact) -> resources.DeviationFinding:
 
 
 def _dependants(of: Subject) -> Iterator[resources.Dependant]:
-    for name in sorted(_above(of.standing, of.name)):
+    for name in sorted(above(of.standing, of.name)):
         objective = of.standing.known.objective(name.partition(KEY_RESULTS)[0], of.standing.day)
         line = of.standing.key_result(name) if KEY_RESULTS in name else None
         if objective is not None and (line or KEY_RESULTS not in name):

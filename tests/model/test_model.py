@@ -26,8 +26,9 @@ from projections.known_check_ins import in_force
 from projections.source import Tables
 from tests.model.boxes import Clock
 from tests.model.comparison import Comparison
-from tests.model.known import raw_events
+from tests.model.known import Known, given, raw_events
 from tests.model.reads import ANSWERS
+from tests.model.records import computed, corrected, depending, sealed, was
 from tests.model.writing import writing
 from tests.model.year import Year
 from tests.support.serving import shared_loop
@@ -59,7 +60,7 @@ def compared(
     """A random year of at least 2 000 events, and what asks about it."""
     folder, clock, seed = tmp_path_factory.mktemp("year"), Clock(), request.param
     with writing(folder, clock) as writer:
-        Year(writer, clock, Random(seed)).told(EVENTS)
+        Year(clock, Random(seed), writer).told(EVENTS)
     with whole_service(shared_loop(), folder, clock=clock) as me:
         facts = raw_events(me)
         assert len(facts) >= EVENTS
@@ -78,6 +79,27 @@ def test_every_read_is_compared_or_left_out_for_a_reason() -> None:
     there = {name for service in READS for name in request_types(service)}
     assert compared | LEFT_OUT.keys() == there
     assert not compared & LEFT_OUT.keys()
+
+
+@pytest.mark.slow
+def test_what_events_say_was_so_and_comes_of_it_is_what_the_model_says(
+    compared: Comparison,
+) -> None:
+    for fact in compared.facts:
+        told, before = fact.payload, Known(compared.facts[: fact.position - 1])
+        if fact.kind == "CycleSealed":
+            assert told == sealed(fact, Known(compared.facts[: told.closing_position]))
+        elif fact.kind in ("ObjectiveGraded", "ObjectiveRegraded"):
+            assert given(told, "computed_score") == computed(fact, before)
+        elif fact.kind == "CheckInCorrected":
+            said = {field.name: value for field, value in told.ListFields()}
+            assert {n: v for n, v in said.items() if n.endswith("_before")} == corrected(
+                fact, before
+            )
+        if hasattr(told, "changed"):
+            assert told.before == was(fact, before)
+        if hasattr(told, "dependants"):
+            assert list(told.dependants) == depending(fact, before)
 
 
 @pytest.mark.slow

@@ -4,47 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
-from random import Random
+from datetime import date, timedelta
 from typing import Any, Final
 
 from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 
-from ledger.call import Caller
 from ledger.scoring.policy import PRESETS
 from okr.v1 import ledger_service_pb2 as api
-from okr.v1.values_pb2 import Commitment, Measurement, ReviewKind, ScoringPolicy
-from tests.model.boxes import BEGINS, ENDS, Box, Clock, boxes
+from okr.v1.values_pb2 import ReviewKind, ScoringPolicy
+from tests.model.boxes import BEGINS, ENDS, Box, boxes
+from tests.model.draws import PEOPLE, Draws
 from tests.model.writing import Writer
 from tests.support import ask
-from tests.support.random_quarter import KEY_RESULTS, VALUES, any_policy
+from tests.support.random_quarter import KEY_RESULTS, VALUES
 
 CADENCES: Final = ("CADENCE_WEEKLY", "CADENCE_BIWEEKLY", "CADENCE_MONTHLY")
-PEOPLE: Final = ("anna", "bea", "csaba", "dora")
 TEAMS: Final = {"company": "", "marketing": "company", "sales": "company", "field": "sales"}
-LATE: Final = (0, 0, 0, 0, 1, 2, 5, 12, 40)
-"""How many days ago something may hold."""
-
-
-ASPIRES: Final = Commitment.COMMITMENT_ASPIRATIONAL
+"""Each with the one above it."""
 ABANDONED: Final = date(2025, 8, 20), date(2025, 5, 20)
 """When an objective of the year, and one of the second quarter, is given up."""
-
-
+DECIDED: Final = date(2025, 5, 12)
+"""When a proposal for the summer is rejected and one is approved."""
 RETIRED: Final = date(2025, 9, 1)
 """When a team is."""
-DECIDED: Final = date(2025, 5, 12)
-"""When two proposals of the summer are."""
 
 
 @dataclass
-class Year:
-    """Chance tells the same of the same seed: requests go one after the other, at a set clock."""
+class Year(Draws):
+    """Chance tells the same of the same seed: requests go batch by batch, at a set clock."""
 
     writer: Writer
-    clock: Clock
-    chance: Random
     boxes: list[Box] = field(default_factory=boxes)
     key_results: list[str] = field(default_factory=list)
     check_ins: list[str] = field(default_factory=list)
@@ -75,11 +64,6 @@ class Year:
         asked = [(request, self._caller()) for request in requests if request is not None]
         for request, answer in self.writer.ask(asked):
             self._learn(request, answer)
-
-    def _caller(self) -> Caller:
-        if self.chance.random() < 0.1:
-            return Caller("services/crm", self._person())
-        return Caller(self._person())
 
     def _learn(self, request: Message, answer: Any) -> None:
         self.position = answer.position
@@ -187,9 +171,6 @@ class Year:
             **self._sometimes(owner={"plain": self._person()}),
             **why,
         )
-
-    def _commitment(self) -> Any:
-        return self.chance.choice([Commitment.COMMITMENT_COMMITTED, ASPIRES])
 
     def _endings(self, box: Box) -> Iterator[Message]:
         for name in box.objectives:
@@ -440,65 +421,6 @@ class Year:
             child = self.chance.choice(self.key_results)
         return child, self._objective(self._box())
 
-    def _kind(self) -> Any:
-        return self.chance.choice([ask.CONTRIBUTES, ask.CONTRIBUTES, ask.SUPPORTS])
-
-    def _policy(self) -> ScoringPolicy:
-        if self.chance.random() < 0.3:
-            return any_policy(self.chance)
-        return ScoringPolicy(name=self.chance.choice([*PRESETS]))
-
-    def _person(self) -> str:
-        return f"people/{self.chance.choice(PEOPLE)}"
-
-    def _why(self) -> dict[str, Any]:
-        """A reason, and now and then an earlier day."""
-        return {"because": ask.WHY, **self._sometimes(on=self._day())}
-
     def _id(self) -> str:
         self._count += 1
         return f"made-{self._count}"
-
-    def _day(self) -> str:
-        return (self.clock.today - timedelta(self.chance.choice(LATE))).isoformat()
-
-    def _said(self, on: str) -> dict[str, Any]:
-        """What a check-in may say besides: confidence, a note, the instant around noon UTC."""
-        noon = datetime.combine(date.fromisoformat(on), time(12), UTC)
-        seconds = int(noon.timestamp()) + self.chance.randrange(-3600, 3600)
-        return {
-            **self._sometimes(confidence=self.chance.randrange(11)),
-            **self._sometimes(note="később derült ki"),
-            **(self._sometimes(instant=Timestamp(seconds=seconds))),
-        }
-
-    def _sometimes(self, **given: Any) -> dict[str, Any]:
-        return given if self.chance.random() < 0.3 else {}
-
-    @staticmethod
-    def _kind_of(name: str) -> str:
-        return name.rpartition("/")[2].partition("-")[0]
-
-    def _defined(self, kind: str, box: Box) -> dict[str, Any]:
-        definition = dict(KEY_RESULTS[kind])
-        if kind in ("up", "down") and self.chance.random() < 0.4:
-            definition["trajectory"] = self._planned(box, definition["target"])
-        if kind == "sum" and self.chance.random() < 0.5:
-            definition["trajectory"] = ask.checkpointed(("10", "0.5"), ("30", "0.8"))
-        return {**definition, **self._sometimes(owner={"plain": self._person()})}
-
-    def _planned(self, box: Box, target: str) -> Any:
-        """Values planned for two days after the first and for the last."""
-        days = sorted(self.chance.sample(range((box.last - box.first).days), 2))
-        points = [(box.first + timedelta(d), str(self.chance.randint(20, 1200))) for d in days]
-        return ask.phased(*((d.isoformat(), v) for d, v in points), (box.last.isoformat(), target))
-
-    def _measured(self, name: str) -> str | Measurement:
-        kind, chance = self._kind_of(name), self.chance
-        if chance.random() < 0.05:
-            return ask.not_measured()
-        if kind == "done":
-            return chance.choice("01")
-        if kind == "steps":
-            return ask.completed(*chance.sample("abc", chance.randrange(4)))
-        return f"{chance.randint(*VALUES[kind])}.{chance.randrange(10)}".removesuffix(".0")

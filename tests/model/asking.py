@@ -96,6 +96,10 @@ class Asking:
         """A day of a cycle that has come by now, though maybe not by when this was known."""
         return self.day(known.cycle(cycle).first, known.day_in(cycle, self._now()))
 
+    def present(self, cycle: str) -> date:
+        """Today in a cycle."""
+        return self.everything.day_in(cycle, self._now())
+
     # --- subjects ---
 
     def question(self, kind: type[Message]) -> Question:

@@ -12,10 +12,11 @@ from google.protobuf.message import Message
 
 from okr.v1 import audit_service_pb2 as audit
 from okr.v1 import plan_comparison_pb2 as plan_comparison
+from okr.v1 import replay_service_pb2 as replay
 from okr.v1 import resources_pb2 as resources
 from okr.v1 import score_service_pb2 as scores
 from okr.v1.explanation_pb2 import ScoreKind, ScoreStep
-from tests.model import attribution, plans
+from tests.model import attribution, plans, replays
 from tests.model.asking import MOST, Asked, Asking, Question
 from tests.model.known import Absent, Fact
 from tests.model.numbers import number, shown
@@ -50,6 +51,8 @@ class Comparison:
                     self._explained()
                 elif kind is audit.AttributeScoreRequest:
                     attribution.attributed(self.me, self.asking)
+                elif kind is replay.ReplayCycleRequest:
+                    replays.replayed(self.me, self.asking, bare)
                 elif kind is audit.ComparePlansRequest:
                     request, expected = plans.random_comparison(self.asking)
                     self._same(request, self._answer(request), expected)

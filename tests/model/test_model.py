@@ -20,6 +20,7 @@ from ledger.scoring.attribution import Cause
 from ledger.scoring.policy import PRESETS
 from okr.v1 import audit_service_pb2 as audit
 from okr.v1 import events_pb2 as events
+from okr.v1 import replay_service_pb2 as replay
 from okr.v1 import score_service_pb2 as scores
 from projections import board
 from projections.known_check_ins import in_force
@@ -34,14 +35,18 @@ from tests.model.year import Year
 from tests.support.serving import shared_loop
 from tests.support.whole import request_types, whole_service
 
-READS: Final = ("okr.v1.ScoreService", "okr.v1.AuditService")
+READS: Final = ("okr.v1.ScoreService", "okr.v1.AuditService", "okr.v1.ReplayService")
 EVENTS: Final = int(os.environ.get("OKR_MODEL_EVENTS", "2000"))
-ROUNDS: Final = int(os.environ.get("OKR_MODEL_ROUNDS", "12"))
+ROUNDS: Final = int(os.environ.get("OKR_MODEL_ROUNDS", "10"))
 SEEDS: Final = [int(seed) for seed in os.environ.get("OKR_MODEL_SEEDS", "1").split(",")]
 LEFT_OUT: Final = {
     "ListScoreChanges": "asked for with AttributeScore",
     "GetPolicy": "follows from no event",
     "ListPolicies": "follows from no event",
+    # Streams of what is compared, and a summary of it.
+    "WatchEvents": "tests/system/test_watch.py",
+    "WatchScores": "tests/api/test_watch_scores.py",
+    "GetRetrospective": "tests/projections/test_retrospective.py",
 }
 OF_PEOPLE: Final = {"PersonRegistered", "PersonErased"}
 """What no request makes yet."""
@@ -50,6 +55,7 @@ EVERY: Final[tuple[type[Message], ...]] = (
     scores.ExplainScoreRequest,
     audit.AttributeScoreRequest,
     audit.ComparePlansRequest,
+    replay.ReplayCycleRequest,
 )
 
 

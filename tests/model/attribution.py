@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any, Final
@@ -51,7 +51,7 @@ STEPS: Final = 3
 class Way:
     """The way from one pair of instants to another, of one subject's score."""
 
-    facts: Sequence[Fact]
+    facts: Sequence[Fact] = field(repr=False)
     subject: str
     cycle: str
     start: int
@@ -153,12 +153,12 @@ def step_by_step(way: Way, asking: Asking, changes: Sequence[Any]) -> None:
     for position in some(asking, positions):
         if position > way.start:
             moved = [change for change in by_events if change.position == position]
-            assert summed(moved) == way.moved_by(position), f"events/{position} in {way.asked}"
+            assert summed(moved) == way.moved_by(position), f"events/{position} in {way}"
     days = {day_of(change.effective_at) for change in by_days} | {asking.day(way.first, way.last)}
     for day in some(asking, days):
         if day > way.first:
             moved = [change for change in by_days if day_of(change.effective_at) == day]
-            assert summed(moved) == way.moved_on(day), f"{day} in {way.asked}"
+            assert summed(moved) == way.moved_on(day), f"{day} in {way}"
 
 
 def some(asking: Asking, found: Iterable[Any]) -> list[Any]:

@@ -83,7 +83,12 @@ def _quoted(fact: Fact) -> str:
 
 
 def _changed(fact: Fact) -> list[str]:
-    return [*fact.payload.changed.paths] if hasattr(fact.payload, "changed") else []
+    """The fields that an event changed, or that a proposal would change."""
+    if fact.kind == "AdjustmentProposed":
+        foreseen = [getattr(e, str(e.WhichOneof("event"))) for e in fact.payload.foreseen]
+    else:
+        foreseen = [fact.payload]
+    return [path for each in foreseen if hasattr(each, "changed") for path in each.changed.paths]
 
 
 def is_after_plan(fact: Fact, known: Known) -> bool:

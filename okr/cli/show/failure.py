@@ -21,7 +21,8 @@ NEXT: Final = {
     "new one.",
     "ETAG_MISMATCH": "Read it again, decide again, and send the new etag.",
     "REASON_REQUIRED": "Give --reason TEXT and --category CATEGORY: the plan is committed.",
-    "CYCLE_STATE": "okr cycle show CYCLE tells its state; okr cycle commit CYCLE commits a draft.",
+    "CYCLE_STATE": "okr cycle show CYCLE tells its state: commit a draft with okr cycle commit,"
+    " amend or reopen a sealed one with okr cycle amend or okr cycle reopen.",
     "OBJECTIVE_STATE": "okr objective show OBJECTIVE tells its state.",
     "KEY_RESULT_STATE": "okr key-result show KEY-RESULT tells its state; "
     "okr key-result restore brings a dropped one back.",

@@ -79,6 +79,9 @@ class Desk:
                 greeting = await link.greeting
         except (ConnectionError, TimeoutError) as error:
             greeting = LogUnavailable(str(self._file), "open", str(error) or "it takes too long")
+        if link.lost and isinstance(greeting, Ready):
+            # It ended before anything could have told that it had begun.
+            greeting = self._ended()
         if isinstance(greeting, LogError):
             await link.ended()
             raise greeting
@@ -89,7 +92,7 @@ class Desk:
         self._stopping = True
         if self._starting is not None:
             self._starting.cancel()
-        while self._link is not None and self._gathered:
+        while self._pending:
             await asyncio.wait(list(self._pending.values()))
         if self._link is not None:
             await self._link.ended()
@@ -197,6 +200,10 @@ class _Link(asyncio.Protocol):
         self._frames = Frames()
         self._lost = loop.create_future()
 
+    @property
+    def lost(self) -> bool:
+        return self._lost.done()
+
     def connection_made(self, transport: Any) -> None:
         self._transport: asyncio.Transport = transport
 
@@ -218,7 +225,7 @@ class _Link(asyncio.Protocol):
 
     async def ended(self) -> None:
         """Hangs up; returns when the lane has answered what it has and has ended."""
-        if not self._lost.done():
+        if not self.lost:
             self._transport.write_eof()
         await self._lost
         await asyncio.to_thread(self._wait)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -20,7 +21,7 @@ from ledger.log.errors import LogLocked, LogUnavailable, Overloaded, ShuttingDow
 from ledger.log.sqlite import open_log
 from okr.v1.ledger_service_pb2 import CreateTeamRequest, CreateTeamResponse
 from service.lane.desk import Desk
-from service.lane.link import Answer, Frames, framed
+from service.lane.link import Answer, Frames, Ready, framed
 from service.lane.places import InProcess, InThread, Place
 
 ME = Caller("people/7f3a")
@@ -176,6 +177,55 @@ def test_closing_answers_those_who_wait_and_refuses_the_rest(
             await bench.create("late")
         with closing(open_log(bench.file)) as log:
             assert log.head().position == 1000
+
+    asyncio.run(main())
+
+
+def test_closing_waits_for_nobody_who_has_given_up(
+    tmp_path: Path, place: Callable[[Path], Place]
+) -> None:
+    async def main() -> None:
+        bench = Working(tmp_path, place)
+        await bench.desk.open()
+        with bench.held():
+            abandoned = [asyncio.create_task(bench.create("a"))]
+            await asyncio.sleep(0.05)
+            abandoned.append(asyncio.create_task(bench.create("b")))
+            await asyncio.sleep(0.05)
+            for each in abandoned:
+                each.cancel()
+            await asyncio.sleep(0.01)
+            closing_it = asyncio.create_task(bench.desk.close())
+            await asyncio.sleep(0.05)
+        await asyncio.wait_for(closing_it, 10)
+        with closing(open_log(bench.file)) as log:
+            assert log.read_stream("teams/b") == []
+
+    asyncio.run(main())
+
+
+class EndsAtOnce:
+    """A lane that says that it is ready, and is gone."""
+
+    def start(self, link: socket.socket) -> Callable[[], object]:
+        link.sendall(framed(Ready()))
+        link.close()
+        return lambda: None
+
+
+def test_a_lane_that_ends_as_it_starts_leaves_nobody_waiting(tmp_path: Path) -> None:
+    async def main() -> None:
+        file = tmp_path / "okr-ledger.db"
+        desk = Desk(EndsAtOnce(), file)
+
+        async def first_call() -> None:
+            await desk.open()
+            await desk.ask("CreateTeam", team("a"), ME, None)
+
+        async with asyncio.timeout(5):
+            with pytest.raises(LogUnavailable):
+                await first_call()
+            await desk.close()
 
     asyncio.run(main())
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import structlog
-from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
 from grpc import StatusCode, aio
 from grpc_status import rpc_status
@@ -18,14 +17,12 @@ from ledger.call import CALL, Call
 from service.errors import Refused, told
 from service.identity import Identify, self_named
 from service.refusals import (
-    AnswerTooLarge,
     CallTooLate,
     RequestTooLarge,
-    RequestUnreadable,
     TooManyCalls,
 )
 from service.streams import Streams
-from service.validation import MESSAGE_BYTES, Validation
+from service.validation import MESSAGE_BYTES, Validation, fitting
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -120,11 +117,7 @@ class Exchange:
             Refusal: one of those in `service.refusals`, or FieldInvalid.
         """
         caller = self.caller(raw)
-        try:
-            request = codec.parse(raw)
-        except DecodeError:
-            raise RequestUnreadable(codec.request_name) from None
-        self._gate.validation.check(request, raw)
+        request = self._gate.validation.read(codec.parse, codec.request_name, raw)
         if request_id := getattr(request, "request_id", ""):
             self._entry["request_id"] = request_id
         CALL.set(Call(self._path, caller, self._deadline))
@@ -153,9 +146,7 @@ class Exchange:
         Raises:
             AnswerTooLarge: more than `MESSAGE_BYTES`.
         """
-        raw = codec.serialise(response)
-        if len(raw) > MESSAGE_BYTES:
-            raise AnswerTooLarge(len(raw), MESSAGE_BYTES)
+        raw = fitting(codec.serialise(response))
         position = getattr(response, "position", 0)
         if position:
             self._entry["position"] = position

@@ -26,6 +26,7 @@ from projections.cycle_end import final_scores
 from projections.reading import Reader
 from service.errors import Refused
 from service.lane.link import Answer
+from service.validation import fitting
 
 RETRY_SECONDS: Final = 2.0
 """How long a cycle that could not be sealed waits until it is tried again."""
@@ -82,6 +83,7 @@ class Sealing:
 
         Raises:
             ProjectionStopped, DeadlinePassed, LogError: there is no seal yet. It will come.
+            AnswerTooLarge: there is one, which does not fit into an answer.
         """
         answer = await self._ask("CloseCycle", raw, caller, deadline)
         done = answer.done
@@ -99,7 +101,7 @@ class Sealing:
             seal=answers.seal(history),
             **landed(self._log, self._tokens, replace(done, records=(sealed,))),
         )
-        raw = response.SerializeToString()
+        raw = fitting(response.SerializeToString())
         return answer._replace(raw=raw, position=response.position, done=None)
 
     async def sealed(self, closing: Record) -> Record:

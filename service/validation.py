@@ -5,23 +5,34 @@ Its fields are known, and each keeps the rules that stand beside it in the proto
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import Final, TypeVar
 
 import protovalidate
+from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from ledger.refusals import FieldInvalid, Violation
-from service.refusals import FieldUnknown
+from service.refusals import AnswerTooLarge, FieldUnknown, RequestUnreadable
 
-if TYPE_CHECKING:
-    from google.protobuf.message import Message
+Kind = TypeVar("Kind", bound=Message)
 
 MESSAGE_BYTES: Final = 4 * 1024 * 1024
 """The most bytes of a request or an answer; gRPC clients take no more by default."""
 UNKNOWN_TOLD: Final = 25
 """How many unknown fields an error names at most."""
+
+
+def fitting(raw: bytes) -> bytes:
+    """An answer's bytes, as they are.
+
+    Raises:
+        AnswerTooLarge: more than `MESSAGE_BYTES`.
+    """
+    if len(raw) > MESSAGE_BYTES:
+        raise AnswerTooLarge(len(raw), MESSAGE_BYTES)
+    return raw
 
 
 class Validation:
@@ -36,6 +47,20 @@ class Validation:
     def compile(self, kind: type[Message]) -> None:
         """Compiles the rules of a message type, so that its first request need not wait."""
         self._validator.collect_violations(kind())
+
+    def read(self, parse: Callable[[bytes], Kind], name: str, raw: bytes) -> Kind:
+        """The request in the bytes, checked; `name` is the full name of its message.
+
+        Raises:
+            RequestUnreadable: the bytes are not such a message.
+            FieldUnknown, FieldInvalid: as `check`.
+        """
+        try:
+            request = parse(raw)
+        except DecodeError:
+            raise RequestUnreadable(name) from None
+        self.check(request, raw)
+        return request
 
     def check(self, request: Message, raw: bytes) -> None:
         """Passes a request whose fields are known and keep their rules; `raw` are its bytes.

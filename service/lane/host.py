@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
-from google.protobuf.message import DecodeError
 
 from ledger.call import Caller
 from ledger.log.errors import LogError
@@ -22,13 +21,10 @@ from ledger.rpc import METHODS, REQUESTS, SERVICE, LedgerRpc, NeedsReading
 from ledger.tokens import Tokens
 from service.errors import told
 from service.lane.link import Answer, Ask, Frames, Ready, Turn, framed
-from service.refusals import AnswerTooLarge, RequestUnreadable
-from service.validation import MESSAGE_BYTES, Validation
+from service.validation import Validation, fitting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from google.protobuf.message import Message
 
     from ledger.log.command import Done
     from ledger.log.contract import EventLog
@@ -103,11 +99,7 @@ class Host:
         """Makes a command of a call and puts it into the lane, or says why not."""
         kind = REQUESTS[ask.method]
         try:
-            try:
-                request = kind.FromString(ask.raw)
-            except DecodeError:
-                raise RequestUnreadable(kind.DESCRIPTOR.full_name) from None
-            self._validation.check(request, ask.raw)
+            request = self._validation.read(kind.FromString, kind.DESCRIPTOR.full_name, ask.raw)
             caller = Caller(ask.actor, ask.on_behalf_of)
             job = self._lane.add(self._rpc.command(request, caller, ask.deadline))
         # A refusal, or a defect that concerns this call alone.
@@ -138,7 +130,7 @@ class Host:
             return Answer(ask.number, b"", request_id, position, done=replace(done, states={}))
         try:
             response: Any = self._rpc.answer(method, done, may_read=may_read)
-            raw = _sealed(response)
+            raw = fitting(response.SerializeToString())
         except NeedsReading:
             raise
         # The events are durable; their caller learns that the answer could not be made.
@@ -157,13 +149,6 @@ class Host:
         except ConnectionError:
             # The desk is gone; what it asked for is finished all the same.
             return
-
-
-def _sealed(response: Message) -> bytes:
-    raw = response.SerializeToString()
-    if len(raw) > MESSAGE_BYTES:
-        raise AnswerTooLarge(len(raw), MESSAGE_BYTES)
-    return raw
 
 
 def _refused(ask: Ask, request_id: str, error: Exception) -> Answer:

@@ -7,7 +7,7 @@ gets the same answer for ever.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ledger import check_ins, closing, reviews
 from ledger.adjustment_resources import Step, change_resource
@@ -16,8 +16,8 @@ from ledger.check_ins import CheckIn, Circumstances
 from ledger.cycles import Cycle
 from ledger.event import Record, fact_of
 from ledger.fold import applied, initial
-from ledger.grading import check_ins_of
-from ledger.objectives import KEY_RESULTS, Objective
+from ledger.objectives import Objective, stream_of
+from ledger.recorded_check_ins import find
 from ledger.teams import Team
 from ledger.values import recorded_day
 from okr.v1 import events_pb2 as facts
@@ -27,16 +27,24 @@ from okr.v1.event_record_pb2 import EventMetadata
 Kind = TypeVar("Kind", Cycle, Team, Objective)
 
 
+class ReadStream(Protocol):
+    """Reads a stream's stored records; see `ledger.log.contract.LogReader.read_stream`."""
+
+    def __call__(
+        self, stream: str, after_version: int = 0, up_to_version: int | None = None, /
+    ) -> Sequence[Record]: ...
+
+
 class History:
     """The ledger as a request left it.
 
-    `read` gives a stream's stored records, `made` are those of the request, and `states` those
-    states after it that are known already.
+    `made` are the records of the request, and `states` those states after it that are known
+    already.
     """
 
     def __init__(
         self,
-        read: Callable[[str], Sequence[Record]],
+        read: ReadStream,
         made: Sequence[Record],
         states: Mapping[str, object],
     ) -> None:
@@ -44,11 +52,22 @@ class History:
         self._states = states
         self.made = made
 
-    def records(self, stream: str) -> list[Record]:
-        """A stream's records up to the request's last; costs by their number."""
+    def records(
+        self, stream: str, after_version: int = 0, up_to_version: int | None = None
+    ) -> list[Record]:
+        """A stream's records up to the request's last; costs by their number.
+
+        `after_version` is exclusive, `up_to_version` inclusive.
+        """
         own = [record for record in self.made if record.stream == stream]
-        before = own[0].position if own else self.made[-1].position
-        return [record for record in self._read(stream) if record.position < before] + own
+        if not own:
+            read = self._read(stream, after_version, up_to_version)
+            return [record for record in read if record.position < self.made[-1].position]
+        # What the request would have made, had it not been validated only, is not in the log.
+        before = own[0].stream_version - 1
+        last = own[-1].stream_version if up_to_version is None else up_to_version
+        earlier = self._read(stream, after_version, min(before, last))
+        return [*earlier, *(r for r in own if after_version < r.stream_version <= last)]
 
     def fact(self) -> Any:
         """The first fact that the request made."""
@@ -110,7 +129,7 @@ def objective(history: History) -> resources.Objective:
 def key_result(history: History) -> resources.KeyResult:
     """The key result that the request changed."""
     name = history.fact().key_result
-    found = history.state(name.partition(KEY_RESULTS)[0], Objective)
+    found = history.state(stream_of(name), Objective)
     return found.key_results[name].resource()
 
 
@@ -133,9 +152,11 @@ def recorded_check_in(history: History) -> resources.CheckIn:
 def changed_check_in(history: History) -> resources.CheckIn:
     """The check-in that the request corrected or retracted."""
     fact = history.fact()
-    records = history.records(fact.key_result.partition(KEY_RESULTS)[0])
-    found = check_ins_of(records, fact.key_result)[fact.number]
-    return check_in_resource(found, {r.position: r for r in records}.__getitem__)
+    objective = history.state(stream_of(fact.key_result), Objective)
+    found = find(history.records, objective.key_results[fact.key_result], fact.number)
+    assert found is not None
+    at = {record.position: record for record in found.records}
+    return check_in_resource(found.check_in, at.__getitem__)
 
 
 def check_in_resource(check_in: CheckIn, record_at: Callable[[int], Record]) -> resources.CheckIn:

@@ -80,7 +80,7 @@ def seal(view: View, scored: facts.CycleSealed, _: Context) -> Decision:
     closing = cycle.state == CycleState.CYCLE_STATE_CLOSING
     if not closing or cycle.closing_position != scored.closing_position:
         raise refusals.CycleState(cycle.name, state_name(cycle.state), "CLOSING")
-    (record,) = (r for r in view.records(cycle.name) if r.position == scored.closing_position)
+    record = view.records_since(cycle.name, scored.closing_position - 1)[0]
     fact = numbered(scored, cycle.seal + 1)
     return Decision((NewEvent(cycle.name, fact),), EventMetadata.FromString(record.metadata))
 

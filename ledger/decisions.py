@@ -26,8 +26,9 @@ from ledger.circumstances import active, check_etag, decision_of, plan_change
 from ledger.context import Context
 from ledger.cycles import not_future, within
 from ledger.event import Decision, NewEvent
-from ledger.grading import check_ins_of, computed_score
+from ledger.grading import computed_score
 from ledger.plan_changes import CHANGES, Moment
+from ledger.recorded_check_ins import find
 from ledger.refusals import NotFound, ReasonRequired, invalid
 from ledger.values import ALWAYS, blank, day, new_name
 from ledger.view import View
@@ -179,13 +180,12 @@ def _retract_check_in(view: View, request: api.RetractCheckInRequest, context: C
 
 
 def _check_in(view: View, name: str) -> tuple[objectives.Objective, check_ins.CheckIn]:
-    """The check-in of a name and its objective; costs by the number of the objective's events."""
+    """The check-in of a name and its objective; costs the same in a short and a long stream."""
     key_result, _, number = name.partition(check_ins.CHECK_INS)
-    objective = view.objective(view.key_result(key_result).name)
-    found = check_ins_of(view.records(objective.name), key_result).get(int(number))
+    found = find(view.records, view.key_result(key_result), int(number))
     if found is None:
         raise NotFound(name)
-    return objective, found
+    return view.objective(key_result), found.check_in
 
 
 DECISIONS: Mapping[type[Message], Callable[[View, Any, Context], Decision]] = {

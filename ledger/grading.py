@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 from ledger.alignment import edges_on
-from ledger.check_ins import CheckIn, folded, in_force
+from ledger.check_ins import CheckIn, in_force
 from ledger.cycles import Cycle, cycle_of
-from ledger.event import Record
 from ledger.key_results import key_result_of
 from ledger.objectives import Objective, objective_of, stream_of
+from ledger.recorded_check_ins import by_key_result
 from ledger.standing import Contribution, Facts, KeyResultFacts, Standings
-from ledger.values import recorded_day
 from ledger.view import View
-from okr.v1 import events_pb2 as facts
-from okr.v1.event_record_pb2 import EventMetadata
-
-CHECK_IN_FACTS = {
-    message.DESCRIPTOR.full_name: message
-    for message in (facts.CheckInRecorded, facts.CheckInCorrected, facts.CheckInRetracted)
-}
 
 
 def computed_score(view: View, objective: str, on: date) -> Decimal | None:
@@ -54,25 +46,11 @@ def computed_score(view: View, objective: str, on: date) -> Decimal | None:
         key_results={
             key_result.current.name: key_result
             for name, found in involved.items()
-            for key_result in _key_results(found, view.records(name), on)
+            for key_result in _key_results(found, by_key_result(view.records(name)), on)
         },
         contributors=contributors,
     )
     return Standings(known).objective(objective).computed
-
-
-def check_ins_of(records: Iterable[Record], key_result: str) -> dict[int, CheckIn]:
-    """A key result's check-ins by number, from the records of its objective's stream."""
-    known: dict[int, CheckIn] = {}
-    for record in records:
-        message = CHECK_IN_FACTS.get(record.event_type)
-        if message is None:
-            continue
-        fact = message.FromString(record.payload)
-        if fact.key_result == key_result:
-            effective = EventMetadata.FromString(record.metadata).effective_date
-            folded(known, fact, recorded_day(effective), record.position)
-    return known
 
 
 def _cycle_on_day(cycle: Cycle, on: date) -> Cycle:
@@ -93,10 +71,10 @@ def _on_day(objective: Objective, on: date) -> Objective | None:
 
 
 def _key_results(
-    objective: Objective, records: Sequence[Record], on: date
+    objective: Objective, recorded: Mapping[str, Mapping[int, CheckIn]], on: date
 ) -> Iterable[KeyResultFacts]:
     for name, key_result in objective.key_results.items():
         current = key_result_of(name, key_result.revisions, on)
         if current is not None:
-            check_ins = in_force(check_ins_of(records, name).values(), on)
+            check_ins = in_force(recorded.get(name, {}).values(), on)
             yield KeyResultFacts(current, None, None, check_ins)

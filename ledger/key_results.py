@@ -8,6 +8,7 @@ from datetime import date
 
 from ledger import refusals
 from ledger.definitions import MAINTAIN, Days, settled, trajectory_misfit
+from ledger.places import NOWHERE, Places
 from ledger.refusals import FieldInvalid
 from ledger.revision import Revision, difference, etag, in_order, merged, wanted
 from ledger.values import in_the_clear
@@ -21,7 +22,10 @@ _MEASURE = ("metric", "unit", "aggregation")
 
 @dataclass(frozen=True, slots=True)
 class KeyResult:
-    """A key result as its revisions make it; of its check-ins it knows the count, no values."""
+    """A key result as its revisions make it.
+
+    Of its check-ins it knows how many there are and where they stand, but no values.
+    """
 
     name: str
     revisions: tuple[Revision, ...]
@@ -29,7 +33,7 @@ class KeyResult:
     dropped: bool
     continued_from: str = ""
     check_in_count: int = 0
-    retracted: frozenset[int] = frozenset()
+    places: Places = NOWHERE
 
     @property
     def etag(self) -> str:

@@ -21,8 +21,7 @@ class Domain:
         Raises:
             Refusal: the rules of the domain refuse it.
         """
-        view = View(lambda stream: world.state(stream)[0], world.records)
-        return decide(view, request, context)
+        return decide(View(world), request, context)
 
     def initial(self, stream: str) -> State | None:
         """The state of a stream without events."""

@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from ledger import refusals
 from ledger.cycles import Cycle
 from ledger.key_results import KeyResult, key_result_of
+from ledger.places import Places
 from ledger.refusals import invalid
 from ledger.revision import Revision, difference, etag, in_order, merged, wanted
 from ledger.scoring.exact import text
@@ -34,7 +35,7 @@ class Objective:
     """An objective as its stream makes it, with its key results by name in order of addition.
 
     `closed` is its final state, or UNSPECIFIED while it is open: whether an open one is a draft
-    or active is its cycle's to say.
+    or active is its cycle's to say. `version` counts the events of its stream.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Objective:
     computed_score: str | None
     final_score: str | None
     key_results: dict[str, KeyResult] = field(default_factory=dict)
+    version: int = 0
 
     @property
     def etag(self) -> str:
@@ -121,11 +123,15 @@ def applied(objective: Objective | None, name: str, revision: Revision) -> Objec
         changed = objective_of(name, (*earlier, revision))
         if changed is None:
             raise TypeError(f"{fact.DESCRIPTOR.full_name} before {name} was created")
-        return replace(changed, key_results=objective.key_results) if objective else changed
+        if objective is None:
+            return replace(changed, version=1)
+        version = objective.version + 1
+        return replace(changed, key_results=objective.key_results, version=version)
     if objective is None:
         raise TypeError(f"{fact.DESCRIPTOR.full_name} before {name} was created")
+    version = objective.version + 1
     key_results = dict(objective.key_results)
-    key_results[subject] = _key_result_after(key_results.get(subject), subject, revision)
+    key_results[subject] = _key_result_after(key_results.get(subject), subject, revision, version)
     return Objective(
         objective.name,
         objective.revisions,
@@ -135,30 +141,33 @@ def applied(objective: Objective | None, name: str, revision: Revision) -> Objec
         objective.computed_score,
         objective.final_score,
         key_results,
+        version,
     )
 
 
-def _key_result_after(current: KeyResult | None, name: str, revision: Revision) -> KeyResult:
+def _key_result_after(
+    current: KeyResult | None, name: str, revision: Revision, version: int
+) -> KeyResult:
     fact: Message = revision.fact
     if current is not None:
+        count, places = current.check_in_count, current.places
         match fact:
             case facts.CheckInRecorded():
-                return _counted(current, fact.number, current.retracted)
+                return _counted(current, fact.number, places.after_record(fact.number, version))
             case facts.CheckInCorrected():
-                return current
+                return _counted(current, count, places.after_correction(fact.number, version))
             case facts.CheckInRetracted():
-                retracted = current.retracted | {fact.number}
-                return _counted(current, current.check_in_count, retracted)
+                return _counted(current, count, places.after_retraction(fact.number))
     earlier = current.revisions if current else ()
     changed = key_result_of(name, (*earlier, revision))
     if changed is None:
         raise TypeError(f"{fact.DESCRIPTOR.full_name} before {name} was added")
     if current is None:
         return changed
-    return _counted(changed, current.check_in_count, current.retracted)
+    return _counted(changed, current.check_in_count, current.places)
 
 
-def _counted(key_result: KeyResult, count: int, retracted: frozenset[int]) -> KeyResult:
+def _counted(key_result: KeyResult, count: int, places: Places) -> KeyResult:
     return KeyResult(
         key_result.name,
         key_result.revisions,
@@ -166,7 +175,7 @@ def _counted(key_result: KeyResult, count: int, retracted: frozenset[int]) -> Ke
         key_result.dropped,
         key_result.continued_from,
         count,
-        retracted,
+        places,
     )
 
 

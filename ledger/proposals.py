@@ -143,18 +143,16 @@ def happened(view: View, proposal: Proposal, streams: Iterable[str]) -> list[Mea
     """Every event since the proposal that a decision on its changes stands on, by subject.
 
     `streams` are those that the decision read; of an objective's key results only those count
-    that the proposal names. Costs by the number of events of the streams.
+    that the proposal names. Costs by the number of events of the streams since then.
     """
     named = {name for change in proposal.fact.changes for name in _names(change)}
     by_subject: dict[str, list[tuple[str, int]]] = {}
     for stream in streams:
         if stream == proposal.fact.adjustment:
             continue
-        for record in view.records(stream):
+        for record in view.records_since(stream, proposal.position):
             subject = _subject(record)
-            if record.position > proposal.position and (
-                KEY_RESULTS not in subject or subject in named
-            ):
+            if KEY_RESULTS not in subject or subject in named:
                 event = (_short(record.event_type), record.position)
                 by_subject.setdefault(subject, []).append(event)
     return [

@@ -151,7 +151,7 @@ def landed(log: LogReader, tokens: Tokens, done: Done) -> At:
     return {"position": position, "token": tokens.token(position)}
 
 
-def _refuse_to_read(_stream: str) -> Sequence[Record]:
+def _refuse_to_read(*_: object) -> Sequence[Record]:
     raise NeedsReading
 
 

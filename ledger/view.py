@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from ledger.adjustments import Adjustment
@@ -17,6 +17,9 @@ from ledger.refusals import Exists, NotFound
 from ledger.teams import Team
 from okr.v1.event_record_pb2 import EventMetadata
 
+PAGE = 100
+"""Records read at a time on the way back from a stream's end."""
+
 Kind = TypeVar("Kind", Cycle, Team, Objective, Alignments, Adjustment, Noted)
 
 
@@ -30,10 +33,13 @@ class World(Protocol):
             Exception: the log cannot be read now.
         """
 
-    def records(self, stream: str) -> Sequence[Record]:
+    def records(
+        self, stream: str, after_version: int = 0, up_to_version: int | None = None
+    ) -> Sequence[Record]:
         """The records of a stream in order, those decided before in the batch included.
 
-        Costs by their number: for what a state does not keep.
+        `after_version` is exclusive, `up_to_version` inclusive. Costs by their number: for what a
+        state does not keep.
 
         Raises:
             Exception: the log cannot be read now.
@@ -41,24 +47,16 @@ class World(Protocol):
 
 
 class View:
-    """Typed access to states, with the decision's own events applied.
+    """Typed access to the states of a world, with the decision's own events applied."""
 
-    `state_of` gives a stream's state, None if there is none; `records_of` its events in order.
-    """
-
-    def __init__(
-        self,
-        state_of: Callable[[str], State | None],
-        records_of: Callable[[str], Sequence[Record]],
-    ) -> None:
-        self._state_of = state_of
-        self._records_of = records_of
+    def __init__(self, world: World) -> None:
+        self._world = world
         self._ahead: dict[str, State] = {}
         self._seen: dict[str, None] = {}
 
     def apart(self) -> View:
         """A view of the same streams, without what has been decided ahead in this one."""
-        return View(self._state_of, self._records_of)
+        return View(self._world)
 
     @property
     def seen(self) -> list[str]:
@@ -71,9 +69,24 @@ class View:
             state = applied(self._find(event.stream), event.stream, event.fact, metadata, 0)
             self._ahead[event.stream] = state
 
-    def records(self, stream: str) -> Sequence[Record]:
+    def records(
+        self, stream: str, after_version: int = 0, up_to_version: int | None = None
+    ) -> Sequence[Record]:
         """The recorded events of a stream in order; costs by their number."""
-        return self._records_of(stream)
+        return self._world.records(stream, after_version, up_to_version)
+
+    def records_since(self, stream: str, position: int) -> list[Record]:
+        """The recorded events of a stream after a position, in order; costs by their number."""
+        _, version = self._world.state(stream)
+        since: list[Record] = []
+        while version > 0:
+            page = self._world.records(stream, max(version - PAGE, 0), version)
+            later = [record for record in page if record.position > position]
+            since = later + since
+            if len(later) < len(page):
+                break
+            version -= PAGE
+        return since
 
     def cycle(self, name: str) -> Cycle:
         """A cycle.
@@ -160,7 +173,12 @@ class View:
 
     def _find(self, stream: str) -> State | None:
         self._seen[stream] = None
-        return self._ahead[stream] if stream in self._ahead else self._state_of(stream)
+        found: State | None
+        if stream in self._ahead:
+            found = self._ahead[stream]
+        else:
+            found, _ = self._world.state(stream)
+        return found
 
     def _typed(self, stream: str, kind: type[Kind]) -> Kind:
         found = self._find(stream)

@@ -46,9 +46,9 @@ class StateCache:
             self._states.move_to_end(stream)
         return found
 
-    def records(self, stream: str) -> list[Record]:
-        """The stream's records in the log; costs its length."""
-        return self._log.read_stream(stream)
+    def records(self, stream: str, after_version: int, up_to_version: int | None) -> list[Record]:
+        """The stream's records in the log between two versions; costs their number."""
+        return self._log.read_stream(stream, after_version, up_to_version)
 
     def put(self, stream: str, state: Versioned) -> None:
         self._states[stream] = state
@@ -73,10 +73,16 @@ class Overlay:
     def get(self, stream: str) -> Versioned:
         return self._states.get(stream) or self._cache.get(stream)
 
-    def records(self, stream: str) -> list[Record]:
+    def records(self, stream: str, after_version: int, up_to_version: int | None) -> list[Record]:
         """The stream's records in the log, and those that the batch has decided so far."""
-        decided = [record for record in self._records if record.stream == stream]
-        return [*self._cache.records(stream), *decided]
+        decided = [
+            record
+            for record in self._records
+            if record.stream == stream
+            and record.stream_version > after_version
+            and (up_to_version is None or record.stream_version <= up_to_version)
+        ]
+        return [*self._cache.records(stream, after_version, up_to_version), *decided]
 
     def after(
         self, records: Sequence[Record], facts: Sequence[Message], metadata: EventMetadata
@@ -115,9 +121,11 @@ class NotedWorld:
         self.guards[stream] = found[1]
         return found
 
-    def records(self, stream: str) -> list[Record]:
+    def records(
+        self, stream: str, after_version: int = 0, up_to_version: int | None = None
+    ) -> list[Record]:
         self.state(stream)
-        return self._overlay.records(stream)
+        return self._overlay.records(stream, after_version, up_to_version)
 
 
 def fold(log: LogReader, folder: Folder, stream: str) -> Versioned:

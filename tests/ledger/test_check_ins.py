@@ -5,7 +5,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from ledger.check_ins import CheckIn, in_force
-from ledger.grading import check_ins_of
+from ledger.recorded_check_ins import check_ins_of
 from ledger.refusals import (
     CheckInRetracted,
     CycleState,
@@ -363,7 +363,7 @@ def test_a_retraction_is_final_and_uncovers_the_one_before() -> None:
 
     assert scenario.effective == "2026-08-12"
     assert value_on(scenario, "2026-08-12") == "1000"
-    assert scenario.key_result(ask.FOLLOWERS).retracted == {2}
+    assert scenario.key_result(ask.FOLLOWERS).places.retracted == {2}
     for request in (ask.retract(2), ask.correct(2)):
         scenario.when(request).then_refused(
             CheckInRetracted, resource=f"{ask.FOLLOWERS}/checkIns/2"

@@ -12,9 +12,9 @@ from ledger.check_ins import in_force
 from ledger.cycles import cycle_of
 from ledger.event import fact_of
 from ledger.fold import applied, initial
-from ledger.grading import check_ins_of
 from ledger.key_results import KeyResult, key_result_of
 from ledger.objectives import objective_of, stream_of
+from ledger.recorded_check_ins import check_ins_of
 from ledger.span import is_key_result
 from ledger.standing import Contribution, Facts, KeyResultFacts, Standings
 from ledger.teams import Team, team_of

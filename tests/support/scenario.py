@@ -155,10 +155,7 @@ class Scenario:
 
     def view(self) -> View:
         """What a decision sees."""
-        return View(
-            lambda stream: self.states.get(stream) or initial(stream),
-            lambda stream: [record for record in self.records if record.stream == stream],
-        )
+        return View(_Memory(self))
 
     def decide(self, request: Message) -> Decision:
         """What a request means now; nothing is recorded.
@@ -208,6 +205,23 @@ class Scenario:
                     event.fact.SerializeToString(deterministic=True),
                 )
             )
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """A scenario's ledger as a decision sees it."""
+
+    scenario: Scenario
+
+    def state(self, stream: str) -> tuple[State | None, int]:
+        found = self.scenario.states.get(stream) or initial(stream)
+        return found, len(self.records(stream))
+
+    def records(
+        self, stream: str, after_version: int = 0, up_to_version: int | None = None
+    ) -> list[Record]:
+        own = [record for record in self.scenario.records if record.stream == stream]
+        return own[after_version:up_to_version]
 
 
 def local(zone: str, instant: str) -> str:

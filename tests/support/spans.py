@@ -7,7 +7,7 @@ from typing import Any
 
 from ledger.check_ins import CheckIn
 from ledger.event import fact_of
-from ledger.grading import CHECK_IN_FACTS, check_ins_of
+from ledger.recorded_check_ins import CHECK_IN_FACTS, check_ins_of
 from ledger.revision import Revision
 from ledger.span import Instants, Span
 from ledger.values import recorded_day

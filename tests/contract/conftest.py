@@ -9,7 +9,8 @@ from typing import Protocol
 import pytest
 
 from ledger.log.contract import EventLog, LogReader
-from ledger.log.sqlite import open_log
+from ledger.log.database import Database
+from ledger.log.opening import open_log
 
 
 class Store(Protocol):
@@ -21,16 +22,18 @@ class Store(Protocol):
         """The log as another process reads it."""
 
 
-class SQLiteStore:
-    def __init__(self, folder: Path) -> None:
-        self.file = folder / "okr-ledger.db"
+class OpenedStore:
+    """A log in a database, with everything closed at the end."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
         self._opened: list[EventLog] = []
 
     def open(self) -> EventLog:
-        return self._kept(open_log(self.file))
+        return self._kept(open_log(self.database))
 
     def reader(self) -> EventLog:
-        return self._kept(open_log(self.file, read_only=True))
+        return self._kept(open_log(self.database, read_only=True))
 
     def _kept(self, log: EventLog) -> EventLog:
         self._opened.append(log)
@@ -41,9 +44,13 @@ class SQLiteStore:
             log.close()
 
 
-@pytest.fixture(params=["sqlite"])
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = SQLiteStore(tmp_path)
+@pytest.fixture(params=["sqlite", "postgres"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param == "sqlite":
+        database = Database(f"sqlite:///{tmp_path / 'okr-ledger.db'}")
+    else:
+        database = request.getfixturevalue("postgres_database")
+    opened = OpenedStore(database)
     yield opened
     opened.close()
 

@@ -1,0 +1,170 @@
+"""The event log on PostgreSQL, on the extension points of the library beneath."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from eventsourcing.postgres import PostgresApplicationRecorder
+from psycopg.rows import dict_row
+
+from ledger.log.postgres import schema
+from ledger.log.postgres.appending import CALL, asked, outcomes
+from ledger.log.postgres.clock import SampledClock
+from ledger.log.postgres.datastore import LedgerDatastore
+from ledger.log.postgres.notices import Notifier, channel
+from ledger.log.postgres.reading import RECORDS, PostgresLogReader
+from ledger.log.stored import NotifiedFact, StoredFact
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from eventsourcing.persistence import Notification, StoredEvent
+
+    from ledger.event import Record
+    from ledger.log.contract import Append, Outcome
+    from ledger.log.database import Database
+
+INSERT: Final = """
+    INSERT INTO events
+        (position, stream, stream_version, event_type, recorded_us, metadata, payload)
+    SELECT coalesce(head.position, 0) + given.nth, given.stream, given.version, given.kind,
+        greatest(head.recorded_us, clock_us()), given.metadata, given.payload
+    FROM unnest(%b::text[], %b::bigint[], %b::text[], %b::bytea[], %b::bytea[]) WITH ORDINALITY
+        AS given (stream, version, kind, metadata, payload, nth)
+    LEFT JOIN (
+        SELECT position, recorded_us FROM events ORDER BY position DESC LIMIT 1
+    ) AS head ON true
+    RETURNING position
+"""
+
+
+class LedgerRecorder(PostgresLogReader, PostgresApplicationRecorder):
+    """A log in a schema, an `EventLog`; for the library an application recorder with text ids.
+
+    The library's way of writing, `insert_events`, takes the stream versions as given and is all or
+    nothing; `append_batch` is the service's.
+    """
+
+    datastore: LedgerDatastore
+
+    def __init__(self, datastore: LedgerDatastore, **_: Any) -> None:
+        super().__init__(datastore, events_table_name="events")
+        self.channel_name = channel(datastore.database.schema)
+        self.clock = SampledClock(self._clock_us)
+        self._notifier = Notifier(datastore.database.schema, datastore.connect)
+
+    def append_batch(self, appends: Sequence[Append], recorded_us: int) -> list[Outcome]:
+        streams, parameters = asked(appends, recorded_us)
+        with (
+            self.datastore.writing("append to") as connection,
+            connection.cursor(binary=True, row_factory=dict_row) as cursor,
+        ):
+            row = cursor.execute(CALL, parameters, prepare=True).fetchone()
+        assert row is not None
+        self.clock.set(row["now_us"])
+        if newest := max(last or 0 for last in row["last_positions"]):
+            self._notifier.tell(newest)
+        return outcomes(streams, row)
+
+    def close(self) -> None:
+        """Closes the connections. May be called again."""
+        self._notifier.close()
+        self.datastore.close()
+
+    def create_table(self) -> None:
+        """Make the tables, or bring those of an older schema to the present form."""
+        self.datastore.check_server()
+        with self.datastore.writing("open") as connection:
+            schema.migrate(connection, self.datastore.database)
+
+    def check_tables(self) -> None:
+        """Refuse a schema that is not of the present form; for those who only read."""
+        self.datastore.check_server()
+        with self.datastore.get_connection() as connection:
+            schema.require_present(connection, self.datastore.database)
+
+    def insert_events(
+        self, stored_events: Sequence[StoredEvent], **kwargs: Any
+    ) -> Sequence[int] | None:
+        facts = [
+            (
+                str(event.originator_id),
+                event.originator_version,
+                event.topic,
+                event.metadata if isinstance(event, StoredFact) else b"",
+                event.state,
+            )
+            for event in stored_events
+        ]
+        if not facts:
+            return []
+        with self.datastore.get_connection() as connection, connection.transaction():
+            connection.execute("SELECT lock_append()")
+            rows = connection.execute(INSERT, [list(column) for column in zip(*facts, strict=True)])
+            positions = [row[0] for row in rows]
+        self._notifier.tell(positions[-1])
+        return positions
+
+    def select_events(
+        self,
+        originator_id: object,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> list[StoredEvent]:
+        query = f"{RECORDS} WHERE stream = %s AND stream_version > %s"
+        query += " AND stream_version <= coalesce(%s, stream_version)"
+        query += " ORDER BY stream_version DESC LIMIT %s" if desc else " ORDER BY 3 LIMIT %s"
+        return [
+            StoredFact(r.stream, r.stream_version, r.event_type, r.payload, r.metadata)
+            for r in self._records(query, [str(originator_id), gt or 0, lte, limit])
+        ]
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> list[Notification]:
+        after = (start or 0) - 1 if inclusive_of_start else (start or 0)
+        records = self.list_events(
+            event_types=topics, after=max(after, 0), limit=limit, up_to_position=stop
+        )
+        return [_notified(record) for record in records]
+
+    def max_notification_id(self) -> int | None:
+        return self.head().position or None
+
+    def _clock_us(self) -> int:
+        ((us,),) = self.datastore.rows("read", "SELECT clock_us()")
+        return int(us)
+
+
+def open_log(database: Database, *, read_only: bool = False) -> LedgerRecorder:
+    """Open a log, making schema and tables where there are none, or one for reading only.
+
+    Raises:
+        LogMismatch: the database holds no log that this version can use.
+        LogUnavailable: the database cannot be reached.
+    """
+    log = LedgerRecorder(LedgerDatastore(database, read_only=read_only))
+    try:
+        if read_only:
+            log.check_tables()
+        else:
+            log.create_table()
+    except BaseException:
+        log.close()
+        raise
+    return log
+
+
+def _notified(r: Record) -> NotifiedFact:
+    return NotifiedFact(
+        r.stream, r.stream_version, r.event_type, r.payload, id=r.position, metadata=r.metadata
+    )

@@ -5,9 +5,12 @@ message carries `PLACEHOLDER` where its request id goes; the id has the same len
 bytes around it stay valid protobuf.
 """
 
+import time
 import uuid
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
+from random import getrandbits
 
 from benchmarks.frames import LARGEST_PAYLOAD_BYTES, WORD
 
@@ -45,22 +48,30 @@ def read_requests(path: Path) -> list[bytes]:
 
 
 class RequestSource:
-    """Gives the messages round and round, each time with the next request id (a version 4 UUID).
+    """Gives the messages round and round, each time with the next request id.
 
-    Two sources never share an id: the groups before the counter are random.
+    Ids are UUIDs of version 7, as this project's client makes them, or of version 4 unless
+    `ordered`. Two sources never share an id: the groups before the counter are random.
     """
 
-    def __init__(self, messages: Iterable[bytes]) -> None:
+    def __init__(self, messages: Iterable[bytes], *, ordered: bool = True) -> None:
         self._parts = [_split(message) for message in messages]
-        self._random_groups = str(uuid.uuid4()).encode()[:-COUNTER_DIGITS]
+        self._beginning = _milliseconds if ordered else partial(getrandbits, 48)
+        version = "7" if ordered else "4"
+        self._middle = f"{version}{str(uuid.uuid4())[15:-COUNTER_DIGITS]}".encode()
         self.taken = 0
 
     def __call__(self) -> bytes:
         """The next message; costs about a microsecond."""
         head, tail = self._parts[self.taken % len(self._parts)]
-        message = b"%b%b%012x%b" % (head, self._random_groups, self.taken, tail)
+        first, second = divmod(self._beginning(), 1 << 16)
+        parts = (head, first, second, self._middle, self.taken, tail)
         self.taken += 1
-        return message
+        return b"%b%08x-%04x-%b%012x%b" % parts
+
+
+def _milliseconds() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _split(message: bytes) -> tuple[bytes, bytes]:

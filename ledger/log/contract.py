@@ -33,13 +33,24 @@ class RequestKey:
     """The 16 bytes under which the log keeps the request, for ever.
 
     A digest instead of the text: it costs the log half of the pages, and a principal that has to
-    be forgotten later never gets into the table.
+    be forgotten later never gets into the table. It begins as the id does: of a UUID of version 7
+    with the time it was made at, so that new ones stand side by side at the end of the index.
     """
 
     def __post_init__(self) -> None:
         # The length keeps ("ab", "c") and ("a", "bc") apart.
         text = f"{len(self.principal)}:{self.principal}{self.request_id}"
-        object.__setattr__(self, "digest", blake2b(text.encode(), digest_size=16).digest())
+        beginning = _beginning(self.request_id)
+        hashed = blake2b(text.encode(), digest_size=16 - len(beginning)).digest()
+        object.__setattr__(self, "digest", beginning + hashed)
+
+
+def _beginning(request_id: str) -> bytes:
+    """The first 6 bytes of a UUID, in version 7 its time in ms; nothing of any other id."""
+    try:
+        return bytes.fromhex(request_id[:8] + request_id[9:13])
+    except ValueError:
+        return b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The small parts of the load generator, against the examples of their specifications."""
 
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -69,6 +70,15 @@ def test_a_source_goes_round_and_two_sources_share_no_id() -> None:
     assert {len(message) for message in taken} == {len(PLACEHOLDER) + 1}
     ids = {message[1:] for message in taken} | {second() for _ in range(4)}
     assert len(ids) == 8
+
+
+def test_a_source_makes_ids_of_the_version_asked_for() -> None:
+    ordered = RequestSource([PLACEHOLDER])
+    random = RequestSource([PLACEHOLDER], ordered=False)
+    ids = [UUID(ordered().decode()) for _ in range(3)]
+    assert [each.version for each in ids] == [7, 7, 7]
+    assert ids == sorted(ids)
+    assert UUID(random().decode()).version == 4
 
 
 def test_percentiles_are_latencies_that_occurred() -> None:

@@ -18,7 +18,8 @@ import structlog
 import typer
 import uvloop
 
-from ledger.log.sqlite import now_us, open_log
+from ledger.log.opening import open_log
+from ledger.log.sqlite import now_us
 from ledger.tokens import Tokens
 from okr.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_server
 from okr.v1.operations_service_pb2_grpc import add_OperationsServiceServicer_to_server
@@ -32,7 +33,7 @@ from projections.replay.tail import Tail
 from projections.rpc import AuditRpc, ScoreRpc
 from projections.views import Views
 from projections.watcher import Watcher
-from service.cli.options import DatabaseUrl, LogFormatOption, LogLevelOption
+from service.cli.options import DatabaseSchema, DatabaseUrl, LogFormatOption, LogLevelOption
 from service.cli.output import failures_told
 from service.exchange import Gate
 from service.following import running_beside
@@ -54,14 +55,16 @@ READS: Final = ("okr.v1.ScoreService", "okr.v1.AuditService", "okr.v1.ReplayServ
 
 
 @asynccontextmanager
-async def running(settings: Settings, *, clock: Callable[[], int] = now_us) -> AsyncIterator[str]:
+async def running(
+    settings: Settings, *, clock: Callable[[], int] | None = None
+) -> AsyncIterator[str]:
     """The whole service, listening: gives its address, and drains when the block ends.
 
     First no new calls and an end to streams, then the running calls end, then what the lane holds,
     then the follower.
 
-    `clock` gives µs since 1970 UTC to reads and to a lane in a thread; a lane in a process has the
-    system's.
+    `clock` gives µs since 1970 UTC to reads, and to a lane in a thread in place of the log's own; a
+    lane in a process has the log's.
 
     Raises:
         LogError: the log cannot be opened, or another server has it.
@@ -79,12 +82,12 @@ async def running(settings: Settings, *, clock: Callable[[], int] = now_us) -> A
         async def lane_serves(serves: bool) -> None:
             await (listener.ready if serves else listener.unready)([LEDGER])
 
-        file = settings.log_file
+        database = settings.database
         desk = Desk(
-            InThread(file, clock)
+            InThread(database, clock)
             if settings.lane == "thread"
-            else InProcess(file, settings.log_format, settings.log_level),
-            file,
+            else InProcess(database, settings.log_format, settings.log_level),
+            database,
             on_committed=committed,
             on_change=lane_serves,
             waiting_at_most=settings.max_waiting,
@@ -92,7 +95,7 @@ async def running(settings: Settings, *, clock: Callable[[], int] = now_us) -> A
         await desk.open()
         stack.push_async_callback(desk.close)
 
-        ledger = open_log(file, read_only=True)
+        ledger = open_log(database, read_only=True)
         stack.callback(ledger.close)
         tail = Tail(ledger)
         identity = ledger.identity()
@@ -117,7 +120,7 @@ async def running(settings: Settings, *, clock: Callable[[], int] = now_us) -> A
             at = views.progress
             return [Progress(at.projection, at.position, at.stopped_position)]
 
-        reader = Reader(ledger, views, tokens, clock)
+        reader = Reader(ledger, views, tokens, clock or now_us)
         sealing = Sealing(ledger, tokens, desk.ask, reader)
         listener.add_writes(LEDGER, {"CloseCycle": sealing.close}, desk.ask)
         add_ScoreServiceServicer_to_server(ScoreRpc(reader), listener.server)
@@ -169,7 +172,7 @@ async def run(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     async with running(settings) as address:
         tune()
-        log.info("listening on", address=address, database=settings.database_url, version=VERSION)
+        log.info("listening on", address=address, database=str(settings.database), version=VERSION)
         await ended.wait()
         log.info("draining", seconds=settings.drain_seconds)
     log.info("stopped")
@@ -178,6 +181,31 @@ async def run(settings: Settings) -> None:
 def serve(
     *,
     database_url: DatabaseUrl = None,
+    database_schema: DatabaseSchema = None,
+    database_connections: Annotated[
+        int | None,
+        typer.Option(
+            envvar="OKR_DATABASE_CONNECTIONS",
+            help="Connections to PostgreSQL that each process reads with at most.",
+            show_default="16",
+        ),
+    ] = None,
+    database_connect_seconds: Annotated[
+        float | None,
+        typer.Option(
+            envvar="OKR_DATABASE_CONNECT_SECONDS",
+            help="How long a connection to PostgreSQL may take to be made or to come free.",
+            show_default="5",
+        ),
+    ] = None,
+    database_statement_seconds: Annotated[
+        float | None,
+        typer.Option(
+            envvar="OKR_DATABASE_STATEMENT_SECONDS",
+            help="How long PostgreSQL may take for a statement; 0 is without a limit.",
+            show_default="30",
+        ),
+    ] = None,
     listen: Annotated[
         str | None,
         typer.Option(
@@ -237,6 +265,10 @@ def serve(
     with failures_told():
         settings = Settings.read(
             database_url=database_url,
+            database_schema=database_schema,
+            database_connections=database_connections,
+            database_connect_seconds=database_connect_seconds,
+            database_statement_seconds=database_statement_seconds,
             listen=listen,
             follower=follower,
             lane=lane,

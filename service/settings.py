@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ledger.log.database import SCHEMA, Database
 from service.logging import LogFormat, LogLevel
-
-SQLITE: Final = "sqlite:///"
 
 Follower = Literal["in_process", "separate"]
 Lane = Literal["process", "thread"]
@@ -26,7 +24,11 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="OKR_", frozen=True, extra="forbid")
 
-    database_url: str = "sqlite:///okr-ledger.db"
+    database_url: Annotated[str, Field(repr=False)] = "sqlite:///okr-ledger.db"
+    database_schema: str = SCHEMA
+    database_connections: Annotated[int, Field(ge=2, le=1000)] = 16
+    database_connect_seconds: Annotated[float, Field(gt=0, le=600)] = 5.0
+    database_statement_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
     listen: str = "127.0.0.1:50051"
     log_format: LogFormat = "auto"
     log_level: LogLevel = "info"
@@ -55,9 +57,12 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _database_is_known(cls, url: str) -> str:
-        if not url.startswith(SQLITE) or len(url) == len(SQLITE):
-            raise ValueError(f"{url!r} is not sqlite:///FILE; four slashes begin an absolute path")
-        return url
+        return Database(url).url
+
+    @field_validator("database_schema")
+    @classmethod
+    def _schema_needs_no_quotes(cls, schema: str) -> str:
+        return Database("sqlite:///any", schema).schema
 
     @field_validator("listen")
     @classmethod
@@ -72,9 +77,15 @@ class Settings(BaseSettings):
         return address
 
     @property
-    def log_file(self) -> Path:
-        """The SQLite file of the log."""
-        return Path(self.database_url.removeprefix(SQLITE))
+    def database(self) -> Database:
+        """Where the log is."""
+        return Database(
+            self.database_url,
+            self.database_schema,
+            self.database_connections,
+            self.database_connect_seconds,
+            self.database_statement_seconds,
+        )
 
 
 def _stays_on_this_machine(address: str) -> bool:

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ledger.event import Record
 
@@ -157,7 +157,13 @@ class LogReader(Protocol):
 
 
 class EventLog(LogReader, Protocol):
-    """A log that this process may write to."""
+    """A log that this process may write to.
+
+    `clock` gives µs since 1970 UTC: the time that an append made now would be recorded at.
+    """
+
+    @property
+    def clock(self) -> Callable[[], int]: ...
 
     def append_batch(self, appends: Sequence[Append], recorded_us: int) -> list[Outcome]:
         """Append several decisions in one transaction with one flush, each with its own outcome.
@@ -165,7 +171,8 @@ class EventLog(LogReader, Protocol):
         Guards are compared with the versions as they are after the earlier accepted appends of the
         batch. Where an append is not accepted, later ones that name a stream which it would have
         written are refused too: they may have been decided on its effects. The recorded time is
-        the given one, or the last record's where that is later.
+        the given one, or the last record's where that is later; a log that several machines write
+        to takes no time ahead of its own clock.
 
         Raises:
             LogUnavailable: nothing of the batch was written; the log stays usable.

@@ -35,8 +35,9 @@ class Database:
 
     def __post_init__(self) -> None:
         if not (self.is_postgres or self.url.removeprefix(SQLITE) not in {"", self.url}):
+            # Not repeated: what was meant to be a URL may hold a password.
             raise ValueError(
-                f"{self!s} is neither sqlite:///FILE, where four slashes begin an absolute path,"
+                "this is neither sqlite:///FILE, where four slashes begin an absolute path,"
                 " nor postgresql://USER@HOST/DATABASE"
             )
         if not SCHEMA_NAME.fullmatch(self.schema) or self.schema.startswith("pg_"):

@@ -15,17 +15,18 @@ class LogError(Exception):
 
 @dataclass(eq=False)
 class LogUnavailable(LogError):
-    """The log's file cannot be read or written now; nothing of the attempt is in it.
+    """The log cannot be read or written now; nothing of the attempt is in it.
 
-    `reason` is a short phrase, such as "the disk is full".
+    `database` is the file or the URL without its password, `reason` a short phrase, such as "the
+    disk is full".
     """
 
-    file: str
+    database: str
     action: str
     reason: str
 
     def __str__(self) -> str:
-        return f"cannot {self.action} {self.file}: {self.reason}"
+        return f"cannot {self.action} {self.database}: {self.reason}"
 
 
 @dataclass(eq=False)
@@ -45,13 +46,13 @@ class LogLocked(LogError):
 
 @dataclass(eq=False)
 class LogMismatch(LogError):
-    """The file is not a log that this version can use."""
+    """The database holds no log that this version can use."""
 
-    file: str
+    database: str
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.file} cannot be used: {self.reason}"
+        return f"{self.database} cannot be used: {self.reason}"
 
 
 @dataclass(eq=False)

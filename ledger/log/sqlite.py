@@ -45,7 +45,7 @@ class LedgerRecorder(SQLiteLogReader, SQLiteApplicationRecorder):
         self, datastore: LedgerDatastore, *, clock: Callable[[], int] = now_us, **_: Any
     ) -> None:
         super().__init__(datastore, "events")
-        self._clock = clock
+        self.clock = clock
         self._appender = Appender()
 
     def append_batch(self, appends: Sequence[Append], recorded_us: int) -> list[Outcome]:
@@ -75,7 +75,7 @@ class LedgerRecorder(SQLiteLogReader, SQLiteApplicationRecorder):
         """Make the tables, or bring those of an older file to the present form."""
         with self._writing("open") as connection:
             connection.execute("BEGIN IMMEDIATE")
-            schema.migrate(connection, self.datastore.file, self._clock)
+            schema.migrate(connection, self.datastore.file, self.clock)
             connection.execute("COMMIT")
 
     def check_tables(self) -> None:
@@ -89,7 +89,7 @@ class LedgerRecorder(SQLiteLogReader, SQLiteApplicationRecorder):
         connection = c.sqlite_cursor.connection
         self._appender.forget()
         head = read_head(connection)
-        recorded_us = max(head.recorded_us, self._clock())
+        recorded_us = max(head.recorded_us, self.clock())
         names = list(dict.fromkeys(str(event.originator_id) for event in stored_events))
         query = "SELECT name, key FROM wanted CROSS JOIN streams ON name = value"
         keys: dict[str, int] = dict(select_matching(connection, query, names))

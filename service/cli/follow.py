@@ -10,10 +10,10 @@ from typing import Final
 import structlog
 import typer
 
-from ledger.log.sqlite import open_log
+from ledger.log.opening import open_log
 from projections.follower import Follower
 from projections.views import Views
-from service.cli.options import DatabaseUrl, LogFormatOption, LogLevelOption
+from service.cli.options import DatabaseSchema, DatabaseUrl, LogFormatOption, LogLevelOption
 from service.cli.output import failures_told
 from service.logging import logs
 from service.settings import Settings
@@ -25,6 +25,7 @@ LOOK_SECONDS: Final = 0.02
 def follow(
     *,
     database_url: DatabaseUrl = None,
+    database_schema: DatabaseSchema = None,
     log_format: LogFormatOption = None,
     log_level: LogLevelOption = None,
 ) -> None:
@@ -35,11 +36,14 @@ def follow(
     """
     with failures_told():
         settings = Settings.read(
-            database_url=database_url, log_format=log_format, log_level=log_level
+            database_url=database_url,
+            database_schema=database_schema,
+            log_format=log_format,
+            log_level=log_level,
         )
         with (
             logs(settings.log_format, settings.log_level),
-            closing(open_log(settings.log_file, read_only=True)) as ledger,
+            closing(open_log(settings.database, read_only=True)) as ledger,
             closing(Views(settings.database_url, ledger.identity())) as views,
         ):
             # Nobody wakes this process, so it looks often: readers wait for what they wrote.
@@ -60,6 +64,6 @@ def _follow(follower: Follower, settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     log = structlog.get_logger()
-    log.info("following", database=settings.database_url)
+    log.info("following", database=str(settings.database))
     follower.run(stop)
     log.info("stopped")

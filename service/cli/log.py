@@ -1,4 +1,4 @@
-"""`okr-ledger log`: the ledger's file itself."""
+"""`okr-ledger log`: the events themselves."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Annotated, Final
 
 import typer
 
-from ledger.log.sqlite import open_log
-from service.cli.options import DatabaseUrl
+from ledger.log.opening import open_log
+from service.cli.options import DatabaseSchema, DatabaseUrl
 from service.cli.output import console, failures_told, progress
 from service.log_check import faults
 from service.settings import Settings
@@ -21,12 +21,13 @@ FAULTS_TOLD: Final = 20
 
 @app.callback()
 def log() -> None:
-    """Look after the ledger's file."""
+    """Look after the ledger's events."""
 
 
 @app.command()
 def check(
     database_url: DatabaseUrl = None,
+    database_schema: DatabaseSchema = None,
     at_most: Annotated[int, typer.Option(help="Faults to print at most.")] = FAULTS_TOLD,
 ) -> None:
     """Walk the whole log: places without gaps, times in order, every event readable.
@@ -34,8 +35,8 @@ def check(
     Only reads, so it may run beside the server. Ends with exit code 1 if anything is wrong.
     """
     with failures_told():
-        settings = Settings.read(database_url=database_url)
-        with closing(open_log(settings.log_file, read_only=True)) as ledger:
+        settings = Settings.read(database_url=database_url, database_schema=database_schema)
+        with closing(open_log(settings.database, read_only=True)) as ledger:
             head = ledger.head().position
             with progress("checking", head) as shown:
                 (task,) = shown.task_ids

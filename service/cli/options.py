@@ -13,8 +13,19 @@ DatabaseUrl = Annotated[
     typer.Option(
         envvar="OKR_DATABASE_URL",
         metavar="URL",
-        help="The ledger: sqlite:///FILE; four slashes begin an absolute path.",
+        help="The ledger: sqlite:///FILE (four slashes begin an absolute path) or"
+        " postgresql://USER@HOST/DATABASE. Other users see what is in a flag: give a password"
+        " in the variable, PGPASSWORD or ~/.pgpass.",
         show_default="sqlite:///okr-ledger.db",
+    ),
+]
+DatabaseSchema = Annotated[
+    str | None,
+    typer.Option(
+        envvar="OKR_DATABASE_SCHEMA",
+        metavar="NAME",
+        help="The schema of a ledger on PostgreSQL; made where it is missing.",
+        show_default="okr",
     ),
 ]
 LogFormatOption = Annotated[

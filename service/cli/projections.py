@@ -8,10 +8,10 @@ from contextlib import ExitStack, closing
 import typer
 
 from ledger.log.lock import WriterLock
-from ledger.log.sqlite import open_log
+from ledger.log.opening import open_log
 from projections.follower import Follower
 from projections.views import Views
-from service.cli.options import DatabaseUrl
+from service.cli.options import DatabaseSchema, DatabaseUrl
 from service.cli.output import console, failures_told, progress
 from service.settings import Settings
 
@@ -24,20 +24,21 @@ def projections() -> None:
 
 
 @app.command()
-def rebuild(database_url: DatabaseUrl = None) -> None:
+def rebuild(database_url: DatabaseUrl = None, database_schema: DatabaseSchema = None) -> None:
     """Throw all read models away and make them anew from the ledger.
 
     The ledger itself is only read. No server may run on it meanwhile: its callers would see
     tables that are still empty.
     """
     with failures_told():
-        settings = Settings.read(database_url=database_url)
+        settings = Settings.read(database_url=database_url, database_schema=database_schema)
         with (
-            closing(open_log(settings.log_file, read_only=True)) as ledger,
+            closing(open_log(settings.database, read_only=True)) as ledger,
             closing(Views(settings.database_url, ledger.identity())) as views,
             ExitStack() as stack,
         ):
-            stack.callback(WriterLock(settings.log_file).release)
+            if not settings.database.is_postgres:
+                stack.callback(WriterLock(settings.database.file).release)
             head = ledger.head().position
             began = time.monotonic()
             views.prepare(head)

@@ -16,9 +16,8 @@ from ledger.log.lane import BATCH_AT_MOST, LaneCounts
 from service.lane.link import FRAME_BYTES, Answer, Ask, Frames, Ready, Turn, framed
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ledger.call import Caller
+    from ledger.log.database import Database
     from service.lane.places import Place
 
 START_SECONDS: Final = 60.0
@@ -43,14 +42,14 @@ class Desk:
     def __init__(
         self,
         place: Place,
-        file: Path,
+        database: Database,
         *,
         on_committed: Callable[[int], None] = lambda _: None,
         on_change: Callable[[bool], Awaitable[None]] = _no_change,
         waiting_at_most: int = 10_000,
     ) -> None:
         self._place = place
-        self._file = file
+        self._database = database
         self._on_committed = on_committed
         self._on_change = on_change
         self._waiting_at_most = waiting_at_most
@@ -78,7 +77,9 @@ class Desk:
             async with asyncio.timeout(START_SECONDS):
                 greeting = await link.greeting
         except (ConnectionError, TimeoutError) as error:
-            greeting = LogUnavailable(str(self._file), "open", str(error) or "it takes too long")
+            greeting = LogUnavailable(
+                str(self._database), "open", str(error) or "it takes too long"
+            )
         if link.lost and isinstance(greeting, Ready):
             # It ended before anything could have told that it had begun.
             greeting = self._ended()
@@ -186,7 +187,7 @@ class Desk:
         await self._on_change(True)
 
     def _ended(self) -> LogUnavailable:
-        return LogUnavailable(str(self._file), "append to", "the write lane has ended")
+        return LogUnavailable(str(self._database), "append to", "the write lane has ended")
 
 
 class _Link(asyncio.Protocol):

@@ -7,7 +7,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -15,7 +14,7 @@ import structlog
 from ledger.call import Caller
 from ledger.log.errors import LogError
 from ledger.log.lane import WriteLane
-from ledger.log.sqlite import now_us, open_log
+from ledger.log.opening import open_log
 from ledger.model import Domain
 from ledger.rpc import METHODS, REQUESTS, SERVICE, LedgerRpc, NeedsReading
 from ledger.tokens import Tokens
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from ledger.log.command import Done
     from ledger.log.contract import EventLog
+    from ledger.log.database import Database
     from ledger.log.group import Job
 
 READ_BYTES: Final = 1 << 20
@@ -157,18 +157,21 @@ def _refused(ask: Ask, request_id: str, error: Exception) -> Answer:
 
 
 def host(
-    link: socket.socket, file: Path, owner_pid: int, clock: Callable[[], int] = now_us
+    link: socket.socket,
+    database: Database,
+    owner_pid: int,
+    clock: Callable[[], int] | None = None,
 ) -> None:
     """Opens the log and serves the desk at the other end of the link until it hangs up.
 
     Where the log cannot be opened, the desk is sent the LogError. `owner_pid` is the server's,
-    `clock` gives µs since 1970 UTC.
+    `clock` gives µs since 1970 UTC in place of the log's own.
     """
     with closing(link):
         try:
-            event_log = open_log(file, owner_pid=owner_pid)
+            event_log = open_log(database, owner_pid=owner_pid)
         except LogError as error:
             link.sendall(framed(error))
             return
         with closing(event_log):
-            Host(link, event_log, clock).run()
+            Host(link, event_log, clock or event_log.clock).run()

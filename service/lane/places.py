@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
-from typing import Final, Protocol
+from typing import IO, Final, Protocol, cast
 
-from ledger.log.sqlite import now_us
+from ledger.log.database import Database
 from service.lane.host import host
 
 STOP_SECONDS: Final = 60.0
@@ -31,16 +34,16 @@ class Place(Protocol):
 
 
 class InThread:
-    """In a thread of this process; `clock` gives µs since 1970 UTC."""
+    """In a thread of this process; `clock` gives µs since 1970 UTC in place of the log's own."""
 
-    def __init__(self, file: Path, clock: Callable[[], int] = now_us) -> None:
-        self._file = file
+    def __init__(self, database: Database, clock: Callable[[], int] | None = None) -> None:
+        self._database = database
         self._clock = clock
 
     def start(self, link: socket.socket) -> Callable[[], object]:
         thread = threading.Thread(
             target=host,
-            args=(link, self._file, os.getpid(), self._clock),
+            args=(link, self._database, os.getpid(), self._clock),
             name="write-lane",
             daemon=True,
         )
@@ -51,8 +54,9 @@ class InThread:
 class InProcess:
     """In a process of its own, which ends when this one does, however it ends."""
 
-    def __init__(self, file: Path, log_format: str, log_level: str) -> None:
-        self._arguments = (str(file), log_format, log_level)
+    def __init__(self, database: Database, log_format: str, log_level: str) -> None:
+        self._database = database
+        self._arguments = (log_format, log_level)
 
     def start(self, link: socket.socket) -> Callable[[], object]:
         number = link.fileno()
@@ -61,9 +65,12 @@ class InProcess:
                 [sys.executable, "-m", "service.lane", str(number), *self._arguments],
                 # It imports this very program, from wherever this process did.
                 env=os.environ | {"PYTHONPATH": os.pathsep.join(_paths())},
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 pass_fds=(number,),
             )
+            # A lane that has ended already does not listen; the desk hears of its end.
+            with suppress(BrokenPipeError), cast("IO[bytes]", process.stdin) as told:
+                told.write(json.dumps(asdict(self._database)).encode())
 
         def wait() -> None:
             try:

@@ -18,6 +18,7 @@ from grpc import StatusCode
 from ledger import decisions
 from ledger.log import datastore
 from ledger.log.contract import Append, EncodedEvent
+from ledger.log.database import Database
 from ledger.log.sqlite import now_us, open_log
 from okr.v1 import events_pb2 as facts
 from okr.v1 import score_service_pb2 as scores
@@ -152,7 +153,8 @@ def shutting_down(at: Place) -> Refused:
     """The lane has stopped while the server still listens."""
 
     async def stopped() -> Desk:
-        desk = Desk(InThread(at.file), at.file)
+        database = Database(f"sqlite:///{at.file}")
+        desk = Desk(InThread(database), database)
         await desk.open()
         await desk.close()
         return desk

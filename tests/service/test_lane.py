@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg
 import pytest
 
 from ledger.call import Caller
+from ledger.log.database import Database
 from ledger.log.errors import LogLocked, LogUnavailable, Overloaded, ShuttingDown
-from ledger.log.sqlite import open_log
+from ledger.log.opening import open_log
 from okr.v1.ledger_service_pb2 import CreateTeamRequest, CreateTeamResponse
 from service.lane.desk import Desk
 from service.lane.link import Answer, Frames, Ready, framed
@@ -26,15 +28,28 @@ from service.lane.places import InProcess, InThread, Place
 
 ME = Caller("people/7f3a")
 REQUEST_ID = "0b9a4a1e-6f5e-4c69-9a3b-3f0f7a3d2c11"
-PLACES: dict[str, Callable[[Path], Place]] = {
+Where = Callable[[Database], Place]
+PLACES: dict[str, Where] = {
     "thread": InThread,
-    "process": lambda file: InProcess(file, "json", "warning"),
+    "process": lambda database: InProcess(database, "json", "warning"),
 }
 
 
 @pytest.fixture(params=PLACES)
-def place(request: pytest.FixtureRequest) -> Callable[[Path], Place]:
+def place(request: pytest.FixtureRequest) -> Where:
     return PLACES[request.param]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.contract)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
+    if request.param == "sqlite":
+        return in_file(tmp_path)
+    database: Database = request.getfixturevalue("postgres_database")
+    return database
+
+
+def in_file(folder: Path) -> Database:
+    return Database(f"sqlite:///{folder / 'okr-ledger.db'}")
 
 
 def team(team_id: str, request_id: str = "") -> bytes:
@@ -53,8 +68,8 @@ def position(answer: Answer) -> int:
 class Working:
     """A desk with a lane, and what it told."""
 
-    def __init__(self, folder: Path, where: Callable[[Path], Place], **given: Any) -> None:
-        self.file = folder / "okr-ledger.db"
+    def __init__(self, database: Database, where: Where, **given: Any) -> None:
+        self.database = database
         self.told: list[int] = []
         self.serves: list[bool] = []
         self.serves_again = asyncio.Event()
@@ -65,8 +80,8 @@ class Working:
                 self.serves_again.set()
 
         self.desk = Desk(
-            where(self.file),
-            self.file,
+            where(database),
+            database,
             on_committed=self.told.append,
             on_change=on_change,
             **given,
@@ -83,17 +98,21 @@ class Working:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Another program holds the file's write lock, so that nothing can be appended."""
-        with closing(sqlite3.connect(self.file, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
-            yield
+        """Another program holds the log's write lock, so that nothing can be appended."""
+        if self.database.is_postgres:
+            with psycopg.connect(self.database.url) as other:
+                other.execute(f"SET search_path = {self.database.schema}")
+                other.execute("SELECT lock_append()")
+                yield
+        else:
+            with closing(sqlite3.connect(self.database.file, isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                yield
 
 
 @asynccontextmanager
-async def working(
-    folder: Path, where: Callable[[Path], Place], **given: Any
-) -> AsyncIterator[Working]:
-    bench = Working(folder, where, **given)
+async def working(database: Database, where: Where, **given: Any) -> AsyncIterator[Working]:
+    bench = Working(database, where, **given)
     await bench.desk.open()
     try:
         yield bench
@@ -101,9 +120,9 @@ async def working(
         await bench.desk.close()
 
 
-def test_calls_are_answered_and_told_of(tmp_path: Path, place: Callable[[Path], Place]) -> None:
+def test_calls_are_answered_and_told_of(database: Database, place: Where) -> None:
     async def main() -> None:
-        async with working(tmp_path, place) as bench:
+        async with working(database, place) as bench:
             answers = await bench.all(*[f"t{number}" for number in range(300)], "t7")
             assert [position(answer) for answer in answers[:-1]] == list(range(1, 301))
             assert answers[-1].refusal.entry == {
@@ -117,11 +136,9 @@ def test_calls_are_answered_and_told_of(tmp_path: Path, place: Callable[[Path], 
     asyncio.run(main())
 
 
-def test_a_repeated_call_gets_the_same_bytes(
-    tmp_path: Path, place: Callable[[Path], Place]
-) -> None:
+def test_a_repeated_call_gets_the_same_bytes(database: Database, place: Where) -> None:
     async def main() -> None:
-        async with working(tmp_path, place) as bench:
+        async with working(database, place) as bench:
             first = await bench.create("sales", REQUEST_ID)
             again = await bench.create("sales", REQUEST_ID)
             assert (again.raw, again.request_id) == (first.raw, REQUEST_ID)
@@ -131,10 +148,10 @@ def test_a_repeated_call_gets_the_same_bytes(
 
 
 def test_a_call_that_is_given_up_before_the_lane_has_it_writes_nothing(
-    tmp_path: Path, place: Callable[[Path], Place]
+    database: Database, place: Where
 ) -> None:
     async def main() -> None:
-        async with working(tmp_path, place) as bench:
+        async with working(database, place) as bench:
             with bench.held():
                 taken = asyncio.create_task(bench.create("a"))
                 await asyncio.sleep(0.05)
@@ -150,11 +167,9 @@ def test_a_call_that_is_given_up_before_the_lane_has_it_writes_nothing(
     asyncio.run(main())
 
 
-def test_more_calls_than_may_wait_are_refused(
-    tmp_path: Path, place: Callable[[Path], Place]
-) -> None:
+def test_more_calls_than_may_wait_are_refused(database: Database, place: Where) -> None:
     async def main() -> None:
-        async with working(tmp_path, place, waiting_at_most=3) as bench:
+        async with working(database, place, waiting_at_most=3) as bench:
             answers = await bench.all("a", "b", "c", "d", "e")
             assert [position(answer) for answer in answers[:3]] == [1, 2, 3]
             assert [answer.waiting for answer in answers[3:]] == [3, 3]
@@ -164,10 +179,10 @@ def test_more_calls_than_may_wait_are_refused(
 
 
 def test_closing_answers_those_who_wait_and_refuses_the_rest(
-    tmp_path: Path, place: Callable[[Path], Place]
+    database: Database, place: Where
 ) -> None:
     async def main() -> None:
-        bench = Working(tmp_path, place)
+        bench = Working(database, place)
         await bench.desk.open()
         waiting = asyncio.create_task(bench.all(*[f"t{number}" for number in range(1000)]))
         await asyncio.sleep(0.01)
@@ -175,17 +190,15 @@ def test_closing_answers_those_who_wait_and_refuses_the_rest(
         assert [position(answer) for answer in await waiting] == list(range(1, 1001))
         with pytest.raises(ShuttingDown):
             await bench.create("late")
-        with closing(open_log(bench.file)) as log:
+        with closing(open_log(bench.database)) as log:
             assert log.head().position == 1000
 
     asyncio.run(main())
 
 
-def test_closing_waits_for_nobody_who_has_given_up(
-    tmp_path: Path, place: Callable[[Path], Place]
-) -> None:
+def test_closing_waits_for_nobody_who_has_given_up(database: Database, place: Where) -> None:
     async def main() -> None:
-        bench = Working(tmp_path, place)
+        bench = Working(database, place)
         await bench.desk.open()
         with bench.held():
             abandoned = [asyncio.create_task(bench.create("a"))]
@@ -198,7 +211,7 @@ def test_closing_waits_for_nobody_who_has_given_up(
             closing_it = asyncio.create_task(bench.desk.close())
             await asyncio.sleep(0.05)
         await asyncio.wait_for(closing_it, 10)
-        with closing(open_log(bench.file)) as log:
+        with closing(open_log(bench.database)) as log:
             assert log.read_stream("teams/b") == []
 
     asyncio.run(main())
@@ -215,8 +228,7 @@ class EndsAtOnce:
 
 def test_a_lane_that_ends_as_it_starts_leaves_nobody_waiting(tmp_path: Path) -> None:
     async def main() -> None:
-        file = tmp_path / "okr-ledger.db"
-        desk = Desk(EndsAtOnce(), file)
+        desk = Desk(EndsAtOnce(), in_file(tmp_path))
 
         async def first_call() -> None:
             await desk.open()
@@ -230,12 +242,10 @@ def test_a_lane_that_ends_as_it_starts_leaves_nobody_waiting(tmp_path: Path) -> 
     asyncio.run(main())
 
 
-def test_a_file_that_another_server_has_is_refused(
-    tmp_path: Path, place: Callable[[Path], Place]
-) -> None:
+def test_a_file_that_another_server_has_is_refused(tmp_path: Path, place: Where) -> None:
     async def main() -> None:
-        async with working(tmp_path, place) as bench:
-            other = Desk(place(bench.file), bench.file)
+        async with working(in_file(tmp_path), place) as bench:
+            other = Desk(place(bench.database), bench.database)
             with pytest.raises(LogLocked) as refused:
                 await other.open()
             assert refused.value.holder_pid == os.getpid()
@@ -244,14 +254,15 @@ def test_a_file_that_another_server_has_is_refused(
     asyncio.run(main())
 
 
-def test_a_lane_that_is_killed_is_started_again(tmp_path: Path) -> None:
+def test_a_lane_that_is_killed_is_started_again(database: Database) -> None:
     """Whoever waited is told to ask again, and learns what became of the first time."""
 
     async def main() -> None:
-        async with working(tmp_path, PLACES["process"]) as bench:
+        async with working(database, PLACES["process"]) as bench:
             await bench.create("a")
             with bench.held():
-                (lane,) = psutil.Process().children()
+                children = psutil.Process().children()
+                (lane,) = (child for child in children if "service.lane" in child.cmdline())
                 waiting = asyncio.create_task(bench.create("b", REQUEST_ID))
                 await asyncio.sleep(0.1)
                 lane.send_signal(signal.SIGKILL)

@@ -18,6 +18,7 @@ from grpc import StatusCode
 
 from ledger.event import Record
 from ledger.log.contract import Append, EncodedEvent
+from ledger.log.database import Database
 from ledger.log.sqlite import now_us, open_log
 from ledger.tokens import Tokens
 from ledger.values import recorded_day
@@ -186,7 +187,8 @@ def workshop(loop: LoopThread, folder: Path) -> Iterator[Workshop]:
     fence(folder)
 
     async def opened() -> Desk:
-        desk = Desk(InThread(log_of(folder)), log_of(folder))
+        database = Database(f"sqlite:///{log_of(folder)}")
+        desk = Desk(InThread(database), database)
         await desk.open()
         return desk
 

@@ -14,7 +14,7 @@ def no_settings_around(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_settings_the_server_is_embedded_and_local() -> None:
     settings = Settings.read()
     assert settings.listen == "127.0.0.1:50051"
-    assert settings.log_file == Path("okr-ledger.db")
+    assert settings.database.file == Path("okr-ledger.db")
     assert settings.follower == "in_process"
 
 
@@ -58,7 +58,7 @@ def test_an_address_needs_host_and_port(address: str) -> None:
         Settings.read(listen=address)
 
 
-@pytest.mark.parametrize("url", ["okr-ledger.db", "sqlite:///", "postgresql://localhost/okr", ""])
+@pytest.mark.parametrize("url", ["okr-ledger.db", "sqlite:///", "mysql://localhost/okr", ""])
 def test_a_database_it_does_not_know_is_refused(url: str) -> None:
     with pytest.raises(
         SettingsError, match=r"--database-url \(OKR_DATABASE_URL\): .*sqlite:///FILE"
@@ -67,7 +67,36 @@ def test_a_database_it_does_not_know_is_refused(url: str) -> None:
 
 
 def test_four_slashes_begin_an_absolute_path() -> None:
-    assert Settings.read(database_url="sqlite:////srv/okr.db").log_file == Path("/srv/okr.db")
+    assert Settings.read(database_url="sqlite:////srv/okr.db").database.file == Path("/srv/okr.db")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://okr:s3cret@db.example:5433/okr?sslmode=verify-full&sslrootcert=/etc/okr/ca.pem",
+        "postgres://okr@db1.example,db2.example/okr?target_session_attrs=read-write",
+        "postgresql:///okr?host=/run/postgresql&password=s3cret&sslpassword=s3cret",
+    ],
+)
+def test_postgresql_takes_what_libpq_takes_and_a_password_is_never_shown(url: str) -> None:
+    settings = Settings.read(database_url=url, database_schema="okr_test")
+    assert (settings.database.url, settings.database.schema) == (url, "okr_test")
+    for shown in (str(settings.database), repr(settings.database), repr(settings)):
+        assert "s3cret" not in shown
+    assert str(settings.database).startswith(url[:10])
+
+
+def test_what_is_no_url_is_not_repeated_since_it_may_hold_a_password() -> None:
+    with pytest.raises(SettingsError) as refusal:
+        Settings.read(database_url="okr:s3cret@db.example/okr")
+    assert "s3cret" not in str(refusal.value)
+    assert "postgresql://USER@HOST/DATABASE" in str(refusal.value)
+
+
+@pytest.mark.parametrize("schema", ["", "Okr", "okr ledger", "pg_okr", "1okr", "o" * 41])
+def test_a_schema_needs_no_quotes(schema: str) -> None:
+    with pytest.raises(SettingsError, match=r"--database-schema \(OKR_DATABASE_SCHEMA\): "):
+        Settings.read(database_schema=schema)
 
 
 def test_every_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,6 +133,13 @@ LOG_ROWS: Final[Mapping[type[Exception], Row]] = {
         retry_seconds=1.0,
         sentence="the log cannot be written or read now; nothing was written",
     ),
+    log.OutcomeUnknown: Row(
+        StatusCode.UNAVAILABLE,
+        reason.ERROR_REASON_OUTCOME_UNKNOWN,
+        retry_seconds=1.0,
+        sentence="the answer was lost, and it is not known whether the request was written; sent"
+        " again with the same request id it counts once",
+    ),
     log.Overloaded: Row(_EXHAUSTED, reason.ERROR_REASON_OVERLOADED, retry_seconds=0.5),
     log.ShuttingDown: Row(
         StatusCode.UNAVAILABLE, reason.ERROR_REASON_SHUTTING_DOWN, retry_seconds=1.0

@@ -176,6 +176,7 @@ class EventLog(LogReader, Protocol):
 
         Raises:
             LogUnavailable: nothing of the batch was written; the log stays usable.
+            OutcomeUnknown: the connection was lost, and all of it was written or nothing.
         """
 
     def close(self) -> None: ...

@@ -1,7 +1,7 @@
 """What the log and the write lane may fail with.
 
-Each type carries facts, and after each of them nothing of the command was written. No error of the
-database beneath leaves the package.
+Each type carries facts, and after each of them but `OutcomeUnknown` nothing of the command was
+written. No error of the database beneath leaves the package.
 """
 
 from __future__ import annotations
@@ -27,6 +27,14 @@ class LogUnavailable(LogError):
 
     def __str__(self) -> str:
         return f"cannot {self.action} {self.database}: {self.reason}"
+
+
+@dataclass(eq=False)
+class OutcomeUnknown(LogUnavailable):
+    """The answer to an append was lost: nobody can tell now whether it was written.
+
+    The same request, sent again under its request id, is answered if it was, and done if not.
+    """
 
 
 @dataclass(eq=False)

@@ -119,8 +119,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     set. Metadata: `behindSeconds`.
     """
     ERROR_REASON_LOG_UNAVAILABLE: _ErrorReason.ValueType  # 34
-    """UNAVAILABLE: the log cannot be written or read now (a full or broken disk); nothing was
-    written. The same request may be sent again.
+    """UNAVAILABLE: the log cannot be written or read now (a full or broken disk, a database that is
+    down); nothing was written. The same request may be sent again.
     """
     ERROR_REASON_SHUTTING_DOWN: _ErrorReason.ValueType  # 35
     """UNAVAILABLE: the server is shutting down. The same request may be sent again."""
@@ -155,6 +155,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_REPLAY_TOO_LARGE: _ErrorReason.ValueType  # 60
     """RESOURCE_EXHAUSTED: the cycle has more events than a replay takes; ask for a team.
     Metadata: `events`, `limit`.
+    """
+    ERROR_REASON_OUTCOME_UNKNOWN: _ErrorReason.ValueType  # 900
+    """UNAVAILABLE: the answer was lost on its way from the log (the database or the write lane ended
+    meanwhile), and whether the request was written is not known. Sent again with the same request
+    id it counts once: it is answered if it was written, and done if not.
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -260,8 +265,8 @@ ERROR_REASON_CLOCK_BEHIND: ErrorReason.ValueType  # 33
 set. Metadata: `behindSeconds`.
 """
 ERROR_REASON_LOG_UNAVAILABLE: ErrorReason.ValueType  # 34
-"""UNAVAILABLE: the log cannot be written or read now (a full or broken disk); nothing was
-written. The same request may be sent again.
+"""UNAVAILABLE: the log cannot be written or read now (a full or broken disk, a database that is
+down); nothing was written. The same request may be sent again.
 """
 ERROR_REASON_SHUTTING_DOWN: ErrorReason.ValueType  # 35
 """UNAVAILABLE: the server is shutting down. The same request may be sent again."""
@@ -296,5 +301,10 @@ Metadata: `axis` ("known_at" or "effective_at"), `since`, `asOf` (the two positi
 ERROR_REASON_REPLAY_TOO_LARGE: ErrorReason.ValueType  # 60
 """RESOURCE_EXHAUSTED: the cycle has more events than a replay takes; ask for a team.
 Metadata: `events`, `limit`.
+"""
+ERROR_REASON_OUTCOME_UNKNOWN: ErrorReason.ValueType  # 900
+"""UNAVAILABLE: the answer was lost on its way from the log (the database or the write lane ended
+meanwhile), and whether the request was written is not known. Sent again with the same request
+id it counts once: it is answered if it was written, and done if not.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from ledger.log.errors import LogError, LogUnavailable, Overloaded, ShuttingDown
+from ledger.log.errors import LogError, LogUnavailable, OutcomeUnknown, Overloaded, ShuttingDown
 from ledger.log.lane import BATCH_AT_MOST, LaneCounts
 from service.lane.link import FRAME_BYTES, Answer, Ask, Frames, Ready, Turn, framed
 
@@ -102,8 +102,9 @@ class Desk:
         """Has a call decided; returns once what it changed is durable, or when it is refused.
 
         Raises:
-            LogError: Overloaded or ShuttingDown, and nothing was written; or LogUnavailable, and
-                the same request, with the same request id, may be sent again to find out.
+            LogError: Overloaded, ShuttingDown or LogUnavailable, and nothing was written; or
+                OutcomeUnknown, and the same request, with the same request id, may be sent again
+                to find out.
         """
         if self._stopping:
             raise ShuttingDown
@@ -164,10 +165,13 @@ class Desk:
         if link is not self._link:
             return
         self._link = None
+        kept = {ask.number for ask in self._gathered}
         self._gathered.clear()
-        for future in self._pending.values():
+        for number, future in self._pending.items():
             if not future.done():
-                future.set_exception(self._ended())
+                future.set_exception(
+                    self._ended(LogUnavailable if number in kept else OutcomeUnknown)
+                )
         if not self._stopping:
             log.error("lane ended unexpectedly", unanswered=len(self._pending))
             self._starting = asyncio.get_running_loop().create_task(self._start_again(link))
@@ -186,8 +190,8 @@ class Desk:
         log.info("lane started again")
         await self._on_change(True)
 
-    def _ended(self) -> LogUnavailable:
-        return LogUnavailable(str(self._database), "append to", "the write lane has ended")
+    def _ended(self, kind: type[LogUnavailable] = LogUnavailable) -> LogUnavailable:
+        return kind(str(self._database), "append to", "the write lane has ended")
 
 
 class _Link(asyncio.Protocol):

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import grpc
+import psutil
 import pytest
+from google.protobuf.message import Message
 from grpc import StatusCode
 
 from ledger import decisions
@@ -138,6 +140,35 @@ def log_unavailable(at: Place) -> Refused:
     return error
 
 
+def answered(me: Caller, request: Message) -> bool:
+    """Whether the service answers now."""
+    try:
+        me.ask(request)
+    except grpc.RpcError:
+        time.sleep(0.05)
+        return False
+    return True
+
+
+def outcome_unknown(at: Place) -> Refused:
+    """The write lane is killed while it waits to write."""
+    asked = team("x")
+    asked.request_id = "0b9a4a1e-6f5e-4c69-9a3b-3f0f7a3d2c11"
+    with at.service(lane="process") as me, ThreadPoolExecutor(1) as callers:
+        with at.held():
+            waiting = callers.submit(me.refused, asked)
+            time.sleep(0.2)
+            for child in psutil.Process().children():
+                if "service.lane" in child.cmdline():
+                    child.kill()
+            error = waiting.result()
+        deadline = time.monotonic() + 20
+        while not answered(me, asked):
+            assert time.monotonic() < deadline
+        assert me.head() == 1
+    return error
+
+
 def projection_stopped(at: Place) -> Refused:
     """The ledger holds an event that this version does not know."""
     at.append("okr.v1.TeamVanished", b"", now_us())
@@ -187,6 +218,7 @@ PROVOKED: Final[dict[str, tuple[StatusCode, Callable[[Place], Refused]]]] = {
     "ANSWER_TOO_LARGE": (StatusCode.RESOURCE_EXHAUSTED, answer_too_large),
     "CLOCK_BEHIND": (StatusCode.UNAVAILABLE, clock_behind),
     "LOG_UNAVAILABLE": (StatusCode.UNAVAILABLE, log_unavailable),
+    "OUTCOME_UNKNOWN": (StatusCode.UNAVAILABLE, outcome_unknown),
     "PROJECTION_STOPPED": (StatusCode.UNAVAILABLE, projection_stopped),
     "SHUTTING_DOWN": (StatusCode.UNAVAILABLE, shutting_down),
     "INTERNAL": (StatusCode.INTERNAL, internal),

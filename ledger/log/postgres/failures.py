@@ -34,7 +34,9 @@ REASONS: Final = {
 
 def is_lost(error: Exception | None) -> bool:
     """Whether the connection ended, so that nobody can tell what became of the statement."""
-    if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+    if isinstance(error, PoolTimeout | PoolClosed) or not isinstance(
+        error, psycopg.OperationalError | psycopg.InterfaceError
+    ):
         return False
     # Without a state the error is the client's own: it has no connection any more.
     return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))

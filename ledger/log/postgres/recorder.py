@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import psycopg
 from eventsourcing.postgres import PostgresApplicationRecorder
 from psycopg.rows import dict_row
 
+from ledger.log.errors import OutcomeUnknown
 from ledger.log.postgres import schema
 from ledger.log.postgres.appending import CALL, asked, outcomes
 from ledger.log.postgres.clock import SampledClock
 from ledger.log.postgres.datastore import LedgerDatastore
+from ledger.log.postgres.failures import is_lost, reason_of
 from ledger.log.postgres.notices import Notifier, channel
 from ledger.log.postgres.reading import RECORDS, PostgresLogReader
 from ledger.log.stored import NotifiedFact, StoredFact
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from eventsourcing.persistence import Notification, StoredEvent
+    from psycopg import Connection
 
     from ledger.event import Record
     from ledger.log.contract import Append, Outcome
@@ -55,16 +59,25 @@ class LedgerRecorder(PostgresLogReader, PostgresApplicationRecorder):
 
     def append_batch(self, appends: Sequence[Append], recorded_us: int) -> list[Outcome]:
         streams, parameters = asked(appends, recorded_us)
-        with (
-            self.datastore.writing("append to") as connection,
-            connection.cursor(binary=True, row_factory=dict_row) as cursor,
-        ):
-            row = cursor.execute(CALL, parameters, prepare=True).fetchone()
-        assert row is not None
+        with self.datastore.writing("append to") as connection:
+            row = self._called(connection, parameters)
         self.clock.set(row["now_us"])
         if newest := max(last or 0 for last in row["last_positions"]):
             self._notifier.tell(newest)
         return outcomes(streams, row)
+
+    def _called(self, connection: Connection[Any], parameters: list[Any]) -> dict[str, Any]:
+        with connection.cursor(binary=True, row_factory=dict_row) as cursor:
+            try:
+                row = cursor.execute(CALL, parameters, prepare=True).fetchone()
+            except psycopg.Error as error:
+                if is_lost(error):
+                    # The commit may have come before the end, its answer not.
+                    database = str(self.datastore.database)
+                    raise OutcomeUnknown(database, "append to", reason_of(error)) from error
+                raise
+        assert row is not None
+        return row
 
     def close(self) -> None:
         """Closes the connections. May be called again."""

@@ -59,7 +59,9 @@ NEXT: Final = {
     "CONTENDED": "Send the same again: others were faster this time.",
     "OVERLOADED": "Wait a moment and send the same again.",
     "CLOCK_BEHIND": "Tell the operator: the server's clock must be set.",
-    "LOG_UNAVAILABLE": "Tell the operator: the server's disk may be full. Nothing was written.",
+    "LOG_UNAVAILABLE": "Tell the operator: the server's disk may be full or its database down."
+    " Nothing was written.",
+    "OUTCOME_UNKNOWN": "Send it again with the same request id: it counts once.",
     "SHUTTING_DOWN": "Send the same again when the server is back.",
     "INTERNAL": "Tell the operator the incident's id; it is in the server's log.",
 }

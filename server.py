@@ -101,10 +101,10 @@ async def running(
         identity = ledger.identity()
         tokens = Tokens(identity.log_id, identity.epoch)
 
-        views = Views(settings.database_url, identity)
+        views = Views(database, identity)
         stack.callback(views.close)
+        views.prepare(lambda: ledger.head().position)
         head = ledger.head().position
-        views.prepare(head)
         follower = Follower(ledger, views)
         in_process = settings.follower == "in_process"
         stack.enter_context(

@@ -16,6 +16,7 @@ from google.type.date_pb2 import Date
 from benchmarks.quarter import Plan
 from ledger.call import Caller
 from ledger.log.contract import Accepted, Append, EncodedEvent, EventLog
+from ledger.log.database import Database
 from ledger.log.lane import WriteLane
 from ledger.log.sqlite import open_log
 from ledger.model import Domain
@@ -75,7 +76,7 @@ def write_history(
             )
             quarters.append(_write_quarter(log, plan, shape.events_each))
             on_events(quarters[-1].last_position)
-        with closing(Views(url, log.identity())) as views:
+        with closing(Views(Database(url), log.identity())) as views:
             Follower(log, views).catch_up()
     return url, quarters
 

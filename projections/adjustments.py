@@ -16,7 +16,6 @@ from sqlalchemy import (
     LargeBinary,
     Select,
     Table,
-    Text,
     bindparam,
     select,
 )
@@ -25,7 +24,7 @@ from ledger.event import fact_of
 from okr.v1 import events_pb2 as facts
 from projections.event import metadata_of
 from projections.read_model import ReadModel
-from projections.tables import TABLES, WHOLE, pages, position_key, wanted
+from projections.tables import TABLES, TEXT, WHOLE, pages, position_key, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,8 +67,8 @@ adjustments = Table(
     "adjustments",
     TABLES,
     position_key(),
-    Column("adjustment", Text, nullable=False),
-    Column("event_type", Text, nullable=False),
+    Column("adjustment", TEXT, nullable=False),
+    Column("event_type", TEXT, nullable=False),
     Column("effective_day", Integer, nullable=False),
     Column("recorded_us", WHOLE, nullable=False),
     Column("metadata", LargeBinary, nullable=False),

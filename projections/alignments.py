@@ -14,7 +14,6 @@ from sqlalchemy import (
     LargeBinary,
     Select,
     Table,
-    Text,
     bindparam,
     literal_column,
     select,
@@ -24,7 +23,7 @@ from ledger.alignment import edges_on
 from okr.v1 import events_pb2 as facts
 from projections.event import metadata_of, revision_of
 from projections.read_model import ReadModel
-from projections.tables import TABLES, WHOLE, pages, position_key, wanted
+from projections.tables import TABLES, TEXT, WHOLE, pages, position_key, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,19 +69,19 @@ alignments = Table(
     "alignments",
     TABLES,
     position_key(),
-    Column("child", Text, nullable=False),
-    Column("parent", Text, nullable=False),
-    Column("event_type", Text, nullable=False),
+    Column("child", TEXT, nullable=False),
+    Column("parent", TEXT, nullable=False),
+    Column("event_type", TEXT, nullable=False),
     Column("effective_day", Integer, nullable=False),
     Column("recorded_us", WHOLE, nullable=False),
-    Column("adjustment", Text, nullable=False),
+    Column("adjustment", TEXT, nullable=False),
     Column("metadata", LargeBinary, nullable=False),
     Column("payload", LargeBinary, nullable=False),
 )
 Index("alignments_by_child", alignments.c.child, alignments.c.position)
 Index("alignments_by_parent", alignments.c.parent, alignments.c.position)
 # A partial index is used only where the query states its condition in the same words.
-_ADJUSTED: Final = alignments.c.adjustment > literal_column("''", Text)
+_ADJUSTED: Final = alignments.c.adjustment > literal_column("''", TEXT)
 Index(
     "alignments_by_adjustment",
     alignments.c.adjustment,

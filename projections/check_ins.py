@@ -13,13 +13,12 @@ from sqlalchemy import (
     LargeBinary,
     SmallInteger,
     Table,
-    Text,
     literal_column,
 )
 
 from okr.v1 import events_pb2 as facts
 from projections.read_model import ReadModel
-from projections.tables import TABLES, WHOLE, position_key
+from projections.tables import TABLES, TEXT, WHOLE, position_key
 
 if TYPE_CHECKING:
     from projections.event import Event
@@ -63,7 +62,7 @@ check_ins = Table(
     "check_ins",
     TABLES,
     position_key(),
-    Column("key_result", Text, nullable=False),
+    Column("key_result", TEXT, nullable=False),
     Column("number", WHOLE, nullable=False),
     Column("kind", SmallInteger, nullable=False),
     Column("effective_day", Integer, nullable=False),

@@ -17,7 +17,6 @@ from sqlalchemy import (
     LargeBinary,
     Select,
     Table,
-    Text,
     bindparam,
     select,
 )
@@ -26,7 +25,7 @@ from ledger.closing import AMENDMENTS, SEALS
 from ledger.reviews import LESSONS
 from okr.v1 import events_pb2 as facts
 from projections.read_model import ReadModel
-from projections.tables import TABLES, WHOLE, position_key
+from projections.tables import TABLES, TEXT, WHOLE, position_key
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -61,10 +60,10 @@ chronicle = Table(
     "chronicle",
     TABLES,
     position_key(),
-    Column("cycle", Text, nullable=False),
-    Column("event_type", Text, nullable=False),
-    Column("about", Text, nullable=False),
-    Column("name", Text, nullable=False),
+    Column("cycle", TEXT, nullable=False),
+    Column("event_type", TEXT, nullable=False),
+    Column("about", TEXT, nullable=False),
+    Column("name", TEXT, nullable=False),
     Column("effective_day", Integer, nullable=False),
     Column("recorded_us", WHOLE, nullable=False),
     Column("metadata", LargeBinary, nullable=False),

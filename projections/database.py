@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
-from sqlalchemy import bindparam, create_engine, event, insert, make_url
+from sqlalchemy import URL, bindparam, create_engine, event, insert
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from projections import postgres
+from projections.errors import ReadModelsUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
-    from sqlalchemy import URL, Connection, Dialect, Engine, Table
+    from sqlalchemy import Connection, Dialect, Engine, Table
     from sqlalchemy.engine.default import DefaultDialect
     from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.pool import ConnectionPoolEntry
 
+    from ledger.log.database import Database
     from projections.read_model import Row
 
 ROWS_PER_STATEMENT: Final = 256
@@ -25,10 +33,13 @@ up to a switch interval: row by row, a batch would take seconds.
 """
 
 READERS: Final = 32
-"""The most reads at a time; further ones wait for a connection."""
+"""The most reads at a time on SQLite; further ones wait for a connection."""
 
 WAIT_SECONDS: Final = 5
 """How long a write waits for another process's write, a read for a connection."""
+
+UNAVAILABLE: Final = (OperationalError, InterfaceError, PoolTimeout)
+"""What says that a database cannot be used now; it may pass by itself."""
 
 _WRITING: Final = (
     "PRAGMA journal_mode=WAL",
@@ -42,41 +53,38 @@ _WRITING: Final = (
 _READING: Final = ("PRAGMA query_only=ON", "PRAGMA cache_size=-8192")
 
 
-def views_url(log_url: str) -> URL:
-    """The database beside a log: of SQLite a file of its own, `x.db` → `x.views.db`, else the same.
+def views_file(log_file: Path) -> Path:
+    """The read models' file beside a log's on SQLite: `x.db` → `x.views.db`."""
+    return log_file.with_name(f"{log_file.stem}.views{log_file.suffix or '.db'}")
 
-    Raises:
-        ValueError: a log in memory, which has no place beside it.
+
+def writer(log: Database) -> Engine:
+    """An engine for the read models beside a log, whose transactions write.
+
+    On SQLite they hold the write lock from their start.
     """
-    url = make_url(log_url)
-    if url.get_backend_name() != "sqlite":
-        return url
-    if not url.database or url.database == ":memory:":
-        raise ValueError("the read models need a log in a file")
-    stem, dot, suffix = url.database.rpartition(".")
-    if not dot or "/" in suffix:
-        stem, suffix = url.database, "db"
-    return url.set(database=f"{stem}.views.{suffix}")
+    pool = {"pool_size": 1, "max_overflow": 2, "pool_timeout": WAIT_SECONDS}
+    if log.is_postgres:
+        return postgres.engine(log, read_only=False, **pool)
+    return _engine(log, _WRITING, "BEGIN IMMEDIATE", pool)
 
 
-def writer(url: URL) -> Engine:
-    """An engine whose transactions hold the write lock from their start."""
-    return _engine(url, _WRITING, "BEGIN IMMEDIATE", pool_size=1, max_overflow=2)
+def reader(log: Database) -> Engine:
+    """The same for reading: each transaction sees one state of the tables, from any thread."""
+    most = log.readers if log.is_postgres else READERS
+    pool = {
+        "pool_size": most // 4,
+        "max_overflow": most - most // 4,
+        "pool_timeout": WAIT_SECONDS,
+    }
+    if log.is_postgres:
+        return postgres.engine(log, read_only=True, **pool)
+    return _engine(log, _READING, "BEGIN", pool)
 
 
-def reader(url: URL) -> Engine:
-    """An engine whose transactions each see one state of the tables, from any thread."""
-    if url.get_backend_name() != "sqlite":
-        return create_engine(url, isolation_level="REPEATABLE READ", pool_size=READERS)
-    return _engine(url, _READING, "BEGIN", pool_size=READERS // 4, max_overflow=READERS * 3 // 4)
-
-
-def _engine(url: URL, pragmas: Sequence[str], begin: str, **pool: int) -> Engine:
-    if url.get_backend_name() != "sqlite":
-        return create_engine(url, **pool)
+def _engine(log: Database, pragmas: Sequence[str], begin: str, pool: Mapping[str, int]) -> Engine:
     engine = create_engine(
-        url,
-        pool_timeout=WAIT_SECONDS,
+        URL.create("sqlite", database=str(views_file(log.file))),
         # No transactions of the driver's own making: `begin` below starts each.
         connect_args={"isolation_level": None, "timeout": WAIT_SECONDS},
         **pool,
@@ -96,11 +104,33 @@ def _engine(url: URL, pragmas: Sequence[str], begin: str, **pool: int) -> Engine
     return engine
 
 
+@contextmanager
+def reads_told() -> Iterator[None]:
+    """Tells reads that fail for the database's sake by an error of the read models.
+
+    Raises:
+        ReadModelsUnavailable: they cannot be read now.
+    """
+    try:
+        yield
+    except UNAVAILABLE as error:
+        raise ReadModelsUnavailable(str(getattr(error, "orig", error)).strip()) from error
+
+
+def begin_alone(connection: Connection) -> None:
+    """Lets no other transaction that lays tables out be open beside this one."""
+    if connection.dialect.name == "postgresql":
+        postgres.take_turns(connection)
+
+
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Inserts rows in few statements.
 
     Their sizes are powers of two, so that a handful of statements serves every batch.
     """
+    if connection.dialect.name == "postgresql" and len(rows) >= postgres.WITH_COPY:
+        postgres.copy_rows(connection, table, rows)
+        return
     start = 0
     while start < len(rows):
         size = min(ROWS_PER_STATEMENT, 1 << ((len(rows) - start).bit_length() - 1))

@@ -55,6 +55,16 @@ class Displaced(ProjectionError):
 
 
 @dataclass(eq=False)
+class ReadModelsUnavailable(ProjectionError):
+    """The read models' database cannot be read now; `reason` is what it said."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"the read models cannot be read now: {self.reason}"
+
+
+@dataclass(eq=False)
 class PositionAhead(Refusal):
     """The ledger has not reached the position yet."""
 

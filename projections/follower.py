@@ -6,11 +6,10 @@ from threading import Event
 from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ledger.log.errors import LogUnavailable
-from projections.errors import Displaced, FailingEvent, Overtaken
+from projections.database import UNAVAILABLE
+from projections.errors import Displaced, FailingEvent, Overtaken, ReadModelsUnavailable
 from projections.read_model import Folding
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ GATHER_SECONDS: Final = 0.1
 LONGEST_PAUSE_SECONDS: Final = 2.0
 """The longest pause between attempts while a database cannot be used."""
 
-PASSING: Final = (OperationalError, PoolTimeout, LogUnavailable)
+PASSING: Final = (*UNAVAILABLE, ReadModelsUnavailable, LogUnavailable)
 """What may pass by itself: a locked file, a full disk, a lost connection."""
 
 log = structlog.get_logger(__name__)
@@ -110,7 +109,7 @@ class Follower:
         Raises:
             FailingEvent: an event cannot be folded.
             Displaced: another version took the tables over.
-            LogUnavailable, OperationalError: a database cannot be used now.
+            LogUnavailable, ReadModelsUnavailable, OperationalError: a database cannot be used now.
         """
         try:
             while self.step():
@@ -123,7 +122,7 @@ class Follower:
     def step(self) -> int:
         """Takes in one page; the number of its events, 0 at the end. Errors as `catch_up`."""
         if self._position < 0:
-            self._position = self._views.prepare(self._source.head().position)
+            self._position = self._views.prepare(lambda: self._source.head().position)
         records = self._source.read(self._position, BATCH)
         if not records:
             # Nothing else would tell that the tables were cleared, or followed by another.

@@ -10,11 +10,11 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import Column, Select, Table, Text, bindparam, func, select
+from sqlalchemy import Column, Select, Table, bindparam, func, select
 
 from okr.v1 import events_pb2 as facts
 from projections.read_model import ReadModel
-from projections.tables import TABLES, WHOLE, pages, wanted
+from projections.tables import TABLES, TEXT, WHOLE, pages, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,9 +66,9 @@ class Membership(NamedTuple):
 members = Table(
     "members",
     TABLES,
-    Column("collection", Text, primary_key=True),
+    Column("collection", TEXT, primary_key=True),
     Column("position", WHOLE, primary_key=True, autoincrement=False),
-    Column("member", Text, primary_key=True),
+    Column("member", TEXT, primary_key=True),
     sqlite_with_rowid=False,
 )
 

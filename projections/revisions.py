@@ -17,7 +17,6 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Table,
-    Text,
     bindparam,
     literal_column,
     select,
@@ -27,7 +26,7 @@ from ledger.cycles import outline
 from okr.v1 import events_pb2 as facts
 from projections.event import metadata_of, revision_of
 from projections.read_model import ReadModel
-from projections.tables import TABLES, WHOLE, pages, position_key, wanted
+from projections.tables import TABLES, TEXT, WHOLE, pages, position_key, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,19 +77,19 @@ revisions = Table(
     "revisions",
     TABLES,
     position_key(),
-    Column("subject", Text, nullable=False),
+    Column("subject", TEXT, nullable=False),
     Column("stream_version", WHOLE, nullable=False),
-    Column("event_type", Text, nullable=False),
+    Column("event_type", TEXT, nullable=False),
     Column("effective_day", Integer, nullable=False),
     Column("recorded_us", WHOLE, nullable=False),
-    Column("adjustment", Text, nullable=False),
+    Column("adjustment", TEXT, nullable=False),
     Column("metadata", LargeBinary, nullable=False),
     Column("payload", LargeBinary, nullable=False),
 )
 Index("revisions_by_subject", revisions.c.subject, revisions.c.position)
 # Only a few revisions are part of an adjustment, and only they are in the index; a query has to
 # state the index's condition in the same words.
-_ADJUSTED: Final = revisions.c.adjustment > literal_column("''", Text)
+_ADJUSTED: Final = revisions.c.adjustment > literal_column("''", TEXT)
 Index(
     "revisions_by_adjustment",
     revisions.c.adjustment,

@@ -21,6 +21,12 @@ TABLES: Final = MetaData()
 WHOLE: Final = BigInteger().with_variant(Integer, "sqlite")
 """A 64-bit integer; SQLite keys a table by its position only where the type says INTEGER."""
 
+TEXT: Final = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text in the order of its code points, on both databases and whatever the machine's language is.
+
+An update of the machine's collation would leave indexes in another order than the new one.
+"""
+
 WIDTHS: Final = (1, 16, 128)
 """How many names a statement asks for; a statement of each width is compiled once."""
 
@@ -34,7 +40,7 @@ def position_key() -> Column[int]:
 def wanted(width: int) -> CTE:
     """A column `name` of `width` parameters, so that one statement asks for many names."""
     return union_all(
-        *(select(bindparam(f"name_{i}", type_=Text).label("name")) for i in range(width))
+        *(select(bindparam(f"name_{i}", type_=TEXT).label("name")) for i in range(width))
     ).cte("wanted")
 
 

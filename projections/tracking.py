@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from eventsourcing.persistence import IntegrityError, Tracking, TrackingRecorder
-from sqlalchemy import Column, Table, Text, delete, insert, inspect, select, update
+from sqlalchemy import Column, Table, delete, insert, inspect, select, update
 
+from projections import postgres
 from projections.errors import Overtaken
-from projections.tables import TABLES, WHOLE
+from projections.tables import TABLES, TEXT, WHOLE
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -19,14 +20,14 @@ if TYPE_CHECKING:
 tracking = Table(
     "tracking",
     TABLES,
-    Column("projection", Text, primary_key=True),
-    Column("log_id", Text, primary_key=True),
-    Column("version", Text, nullable=False),
+    Column("projection", TEXT, primary_key=True),
+    Column("log_id", TEXT, primary_key=True),
+    Column("version", TEXT, nullable=False),
     Column("epoch", WHOLE, nullable=False),
     Column("position", WHOLE, nullable=False),
     # Where the projection stopped and why; 0 and empty while it runs.
     Column("stopped_position", WHOLE, nullable=False),
-    Column("stopped_reason", Text, nullable=False),
+    Column("stopped_reason", TEXT, nullable=False),
 )
 
 PROJECTION: Final = "views"
@@ -143,6 +144,8 @@ class Tracker(TrackingRecorder):
 
     def reset(self, connection: Connection, log_id: str) -> None:
         """Throws all read models away and begins at position 0, in the caller's transaction."""
+        if connection.dialect.name == "postgresql":
+            postgres.lay_out_alone(connection, tracking)
         TABLES.drop_all(connection)
         TABLES.create_all(connection)
         connection.execute(delete(tracking))

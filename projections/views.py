@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from projections.database import insert_rows, reader, views_url, writer
+from projections.database import begin_alone, insert_rows, reader, reads_told, writer
 from projections.errors import Displaced
 from projections.models import READ_MODELS
 from projections.progress import Progress
@@ -18,11 +18,12 @@ from projections.tables import TABLES
 from projections.tracking import PROJECTION, Tracker, is_laid_out
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from sqlalchemy import Connection, Dialect
 
     from ledger.log.contract import LogIdentity
+    from ledger.log.database import Database
     from projections.errors import FailingEvent
     from projections.read_model import Batch, ReadModel
     from projections.tracking import Tracked
@@ -39,31 +40,31 @@ class Reading:
 
 
 class Views:
-    """The read models of one log, in the database beside it.
+    """The read models of one log, in the database that it is in.
 
     Opening touches nothing; `prepare` lays the tables out.
     """
 
     def __init__(
-        self, log_url: str, identity: LogIdentity, models: Iterable[ReadModel] = READ_MODELS
+        self, log: Database, identity: LogIdentity, models: Iterable[ReadModel] = READ_MODELS
     ) -> None:
-        url = views_url(log_url)
         self.models = tuple(models)
         self.identity = identity
-        self._writer = writer(url)
-        self._reader = reader(url)
+        self._writer = writer(log)
+        self._reader = reader(log)
         version = version_of(self.models, self._writer.dialect)
         self.tracker = Tracker(self._writer, version, identity.epoch)
         self.progress = Progress(f"{PROJECTION}/{version}")
 
-    def prepare(self, head: int) -> int:
+    def prepare(self, head: Callable[[], int]) -> int:
         """Lays the tables out where they are missing or do not fit the log.
 
         They do not fit when another version or another log made them, or when they are ahead of
-        the log's head; they are then emptied and have to be followed from the start. Returns the
+        the log's `head`; they are then emptied and have to be followed from the start. Returns the
         position that they hold.
         """
         with self._writer.begin() as connection:
+            begin_alone(connection)
             found = self._fitting(connection, head)
             if found is None:
                 self.tracker.reset(connection, self.identity.log_id)
@@ -74,6 +75,7 @@ class Views:
     def rebuild(self) -> None:
         """Throws the read models away; whoever follows goes on from position 0."""
         with self._writer.begin() as connection:
+            begin_alone(connection)
             self.tracker.reset(connection, self.identity.log_id)
         self.progress.reach(0)
 
@@ -98,8 +100,9 @@ class Views:
 
         Raises:
             Displaced: another version, log or epoch took them over.
+            ReadModelsUnavailable: their database cannot be read now.
         """
-        with self._reader.connect() as connection:
+        with reads_told(), self._reader.connect() as connection:
             return self._current(connection)
 
     @contextmanager
@@ -108,9 +111,14 @@ class Views:
 
         Raises:
             Displaced: another version, log or epoch took them over.
+            ReadModelsUnavailable: their database cannot be read now.
         """
-        with self._reader.connect() as connection:
-            yield Reading(connection, self._current(connection).position)
+        with reads_told(), self._reader.connect() as connection:
+            found = self.tracker.current(connection, self.identity.log_id)
+            if found is None:
+                # Where others laid the tables out while it waited, only a later state shows them.
+                connection.rollback()
+            yield Reading(connection, (found or self._current(connection)).position)
 
     async def wait_for(self, position: int, seconds: float | None) -> None:
         """Returns once the tables hold a position, at most `seconds` from now; None waits for ever.
@@ -132,12 +140,13 @@ class Views:
             raise Displaced(self.progress.projection)
         return found
 
-    def _fitting(self, connection: Connection, head: int) -> Tracked | None:
+    def _fitting(self, connection: Connection, head: Callable[[], int]) -> Tracked | None:
         """The row of tracking if the tables fit the log, else None."""
         if not is_laid_out(connection):
             return None
         found = self.tracker.current(connection, self.identity.log_id)
-        if found and found.position <= head:
+        # In this order: another process may append and follow meanwhile.
+        if found and found.position <= head():
             return found
         reason = "they are ahead of the log" if found else "another version or log made them"
         log.warning("read models are built anew", reason=reason)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import structlog
-from sqlalchemy.exc import OperationalError
 
-from projections.errors import Displaced
+from projections.errors import Displaced, ReadModelsUnavailable
 
 if TYPE_CHECKING:
     from threading import Event
@@ -41,7 +40,7 @@ class Watcher:
         progress = self._views.progress
         try:
             tracked = self._views.tracked()
-        except (Displaced, OperationalError) as error:
+        except (Displaced, ReadModelsUnavailable) as error:
             # The follower says so loudly; here the next look may find it mended.
             log.debug("the read models' position cannot be read", reason=str(error))
             return

@@ -168,6 +168,12 @@ READ_ROWS: Final[Mapping[type[Exception], Row]] = {
     projections.ReplayTooLarge: Row(
         _EXHAUSTED, reason.ERROR_REASON_REPLAY_TOO_LARGE, ("events", "limit")
     ),
+    projections.ReadModelsUnavailable: Row(
+        StatusCode.UNAVAILABLE,
+        reason.ERROR_REASON_READ_MODELS_UNAVAILABLE,
+        retry_seconds=1.0,
+        sentence="the read models cannot be read now",
+    ),
     projections.Displaced: Row(
         StatusCode.UNAVAILABLE, reason.ERROR_REASON_PROJECTION_STOPPED, ("projection",)
     ),

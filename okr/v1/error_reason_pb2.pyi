@@ -161,6 +161,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     meanwhile), and whether the request was written is not known. Sent again with the same request
     id it counts once: it is answered if it was written, and done if not.
     """
+    ERROR_REASON_READ_MODELS_UNAVAILABLE: _ErrorReason.ValueType  # 910
+    """UNAVAILABLE: the database of the read models cannot be read now. The same request may be sent
+    again.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The `reason` of the `google.rpc.ErrorInfo` in every error of this package, without the prefix
@@ -306,5 +310,9 @@ ERROR_REASON_OUTCOME_UNKNOWN: ErrorReason.ValueType  # 900
 """UNAVAILABLE: the answer was lost on its way from the log (the database or the write lane ended
 meanwhile), and whether the request was written is not known. Sent again with the same request
 id it counts once: it is answered if it was written, and done if not.
+"""
+ERROR_REASON_READ_MODELS_UNAVAILABLE: ErrorReason.ValueType  # 910
+"""UNAVAILABLE: the database of the read models cannot be read now. The same request may be sent
+again.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

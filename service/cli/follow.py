@@ -44,7 +44,7 @@ def follow(
         with (
             logs(settings.log_format, settings.log_level),
             closing(open_log(settings.database, read_only=True)) as ledger,
-            closing(Views(settings.database_url, ledger.identity())) as views,
+            closing(Views(settings.database, ledger.identity())) as views,
         ):
             # Nobody wakes this process, so it looks often: readers wait for what they wrote.
             follower = Follower(

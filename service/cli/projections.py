@@ -34,14 +34,14 @@ def rebuild(database_url: DatabaseUrl = None, database_schema: DatabaseSchema = 
         settings = Settings.read(database_url=database_url, database_schema=database_schema)
         with (
             closing(open_log(settings.database, read_only=True)) as ledger,
-            closing(Views(settings.database_url, ledger.identity())) as views,
+            closing(Views(settings.database, ledger.identity())) as views,
             ExitStack() as stack,
         ):
             if not settings.database.is_postgres:
                 stack.callback(WriterLock(settings.database.file).release)
             head = ledger.head().position
             began = time.monotonic()
-            views.prepare(head)
+            views.prepare(lambda: ledger.head().position)
             views.rebuild()
             with progress("rebuilding", head) as shown:
                 (task,) = shown.task_ids

@@ -180,6 +180,16 @@ def projection_stopped(at: Place) -> Refused:
     return error
 
 
+def read_models_unavailable(at: Place) -> Refused:
+    """Another program has moved a table of the read models away."""
+    with at.service() as me:
+        me.ask(team("x"))
+        me.ask(scores.GetTeamRequest(name="teams/x"))
+        with closing(sqlite3.connect(at.folder / "okr-ledger.views.db")) as other:
+            other.execute("ALTER TABLE tracking RENAME TO elsewhere")
+        return me.refused(scores.GetTeamRequest(name="teams/x"))
+
+
 def shutting_down(at: Place) -> Refused:
     """The lane has stopped while the server still listens."""
 
@@ -220,6 +230,7 @@ PROVOKED: Final[dict[str, tuple[StatusCode, Callable[[Place], Refused]]]] = {
     "LOG_UNAVAILABLE": (StatusCode.UNAVAILABLE, log_unavailable),
     "OUTCOME_UNKNOWN": (StatusCode.UNAVAILABLE, outcome_unknown),
     "PROJECTION_STOPPED": (StatusCode.UNAVAILABLE, projection_stopped),
+    "READ_MODELS_UNAVAILABLE": (StatusCode.UNAVAILABLE, read_models_unavailable),
     "SHUTTING_DOWN": (StatusCode.UNAVAILABLE, shutting_down),
     "INTERNAL": (StatusCode.INTERNAL, internal),
 }

@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 from ledger.call import Caller
 from ledger.log.command import Done
 from ledger.log.contract import EventLog
+from ledger.log.database import Database
 from ledger.log.lane import WriteLane
 from ledger.log.sqlite import open_log
 from ledger.model import Domain
@@ -86,6 +87,6 @@ def writing(folder: Path, clock: Callable[[], int]) -> Iterator[Writer]:
     file = folder / "okr-ledger.db"
     with (
         closing(open_log(file)) as log,
-        closing(Views(f"sqlite:///{file}", log.identity())) as views,
+        closing(Views(Database(f"sqlite:///{file}"), log.identity())) as views,
     ):
         yield Writer(log, views, clock)

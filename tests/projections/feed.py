@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
 from ledger.event import Record
 from ledger.log.contract import Head, LogIdentity
@@ -20,8 +20,10 @@ from okr.v1.values_pb2 import (
     ObjectiveDefinition,
     PersonalText,
 )
+from projections.database import reader
 from projections.tables import TABLES
 from projections.views import Views
+from tests.support.databases import ledger
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -115,13 +117,13 @@ def with_instant(fact: Any, day: date, second: int | None) -> Any:
 
 
 def views_beside(folder: Path, feed: Feed, **options: Any) -> Views:
-    """The views of a feed, in a folder."""
-    return Views(f"sqlite:///{folder}/ledger.db", feed.identity(), **options)
+    """The views of a feed, beside the ledger of a folder."""
+    return Views(ledger(folder), feed.identity(), **options)
 
 
 def dump(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of every table, in order."""
-    engine = create_engine(f"sqlite:///{folder}/ledger.views.db")
+    engine = reader(ledger(folder))
     with engine.connect() as connection:
         found = {
             name: sorted(tuple(row) for row in connection.execute(text(f"SELECT * FROM {name}")))

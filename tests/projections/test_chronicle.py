@@ -15,6 +15,9 @@ from projections.chronicle import Wanted
 from projections.follower import Follower
 from tests.projections.feed import DAY, Feed, views_beside
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
+
 CYCLE, OTHER = "cycles/q4", "cycles/q3"
 FIRST = "objectives/awareness/keyResults/first"
 NEXT = "objectives/next/keyResults/first"

@@ -57,6 +57,9 @@ from tests.support.ask import (
 from tests.support.asked import Asked, read_models
 from tests.support.scenario import Scenario
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
+
 OWNER = {"plain": "people/anna"}
 REVENUE = "objectives/revenue"
 CUSTOMERS = f"{REVENUE}/keyResults/customers"

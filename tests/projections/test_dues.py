@@ -45,6 +45,9 @@ from tests.support.ask import (
 from tests.support.asked import Asked, read_models
 from tests.support.scenario import Scenario
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
+
 NOON = "T12:00+02:00"
 CUSTOMERS = "objectives/revenue/keyResults/customers"
 

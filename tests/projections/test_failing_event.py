@@ -23,6 +23,8 @@ from projections.views import Views
 from projections.watcher import Watcher
 from tests.projections.feed import DAY, Feed, dump, quarter, views_beside
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 
 @pytest.fixture
 def feed() -> Feed:

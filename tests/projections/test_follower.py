@@ -15,8 +15,9 @@ from projections import follower as following
 from projections.errors import Displaced, FailingEvent
 from projections.follower import Follower
 from projections.read_model import Batch
-from projections.views import Views
 from tests.projections.feed import DAY, Feed, dump, quarter, views_beside
+
+pytestmark = pytest.mark.usefixtures("each_database")
 
 
 @pytest.fixture
@@ -192,8 +193,8 @@ def test_a_follower_of_another_version_gives_way(tmp_path: Path, feed: Feed) -> 
     old = views_beside(tmp_path, feed)
     follower = Follower(feed, old)
     follower.catch_up()
-    new = Views(f"sqlite:///{tmp_path}/ledger.db", feed.identity(), old.models[:1] * 2)
-    new.prepare(len(feed.records))
+    new = views_beside(tmp_path, feed, models=old.models[:1] * 2)
+    new.prepare(lambda: len(feed.records))
     feed.retract("objectives/awareness/keyResults/first", 1)
     with pytest.raises(Displaced):
         follower.catch_up()

@@ -23,6 +23,9 @@ from projections.known_check_ins import (
 )
 from tests.projections.feed import DAY, Feed, views_beside
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
+
 KR = "objectives/awareness/keyResults/followers"
 OTHER = "objectives/awareness/keyResults/visits"
 

@@ -15,6 +15,9 @@ from projections import adjustments, alignments, plan, revisions
 from projections.follower import Follower
 from tests.projections.feed import DAY, Feed, quarter, views_beside
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
+
 ONE, TWO = "objectives/awareness", "objectives/revenue"
 FIRST = f"{ONE}/keyResults/first"
 SUPPORTS = AlignmentKind.ALIGNMENT_KIND_SUPPORTS

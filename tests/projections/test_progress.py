@@ -128,7 +128,7 @@ def test_another_process_sees_how_far_the_follower_is(
     watcher = Watcher(other)
     watcher.look()
     assert other.progress.position == 0
-    other.prepare(len(feed.records))
+    other.prepare(lambda: len(feed.records))
     stop = Event()
     thread = Thread(target=watcher.run, args=[stop])
     thread.start()

@@ -48,6 +48,9 @@ from tests.support.ask import (
 from tests.support.asked import Asked, read_models
 from tests.support.scenario import ACTOR, Scenario
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
+
 FIRST = date(2026, 7, 1)
 TARGET = ("target", "target_change_percent")
 END = "2026-10-02T12:00+02:00"

@@ -18,6 +18,9 @@ from projections.paging import Cursor
 from projections.tables import WIDTHS
 from tests.projections.feed import DAY, Feed, views_beside
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
+
 TEAMS = [f"teams/t{number}" for number in range(WIDTHS[-1] + 20)]
 """More than one statement asks for."""
 

@@ -6,8 +6,8 @@ from tempfile import TemporaryDirectory
 
 from eventsourcing.persistence import TrackingRecorder
 from eventsourcing.tests.persistence import TrackingRecorderTestCase
-from sqlalchemy import make_url
 
+from ledger.log.database import Database
 from projections.database import writer
 from projections.tables import TABLES
 from projections.tracking import Tracker
@@ -16,7 +16,7 @@ from projections.tracking import Tracker
 class TestTracker(TrackingRecorderTestCase):
     def create_recorder(self) -> TrackingRecorder:
         folder = TemporaryDirectory()
-        engine = writer(make_url(f"sqlite:///{folder.name}/views.db"))
+        engine = writer(Database(f"sqlite:///{folder.name}/ledger.db"))
         self.addCleanup(folder.cleanup)
         self.addCleanup(engine.dispose)
         with engine.begin() as connection:

@@ -155,8 +155,8 @@ def log_of(folder: Path) -> Path:
 
 
 def open_views(folder: Path, log: Any) -> Views:
-    views = Views(f"sqlite:///{log_of(folder)}", log.identity())
-    views.prepare(log.head().position)
+    views = Views(Database(f"sqlite:///{log_of(folder)}"), log.identity())
+    views.prepare(lambda: log.head().position)
     return views
 
 

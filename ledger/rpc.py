@@ -67,6 +67,9 @@ UNFINISHED: Final[Mapping[str, type[Message]]] = {
 }
 """What the server goes on with when the lane has done its part, by what it takes."""
 
+BULK: Final = frozenset({"BatchRecordCheckIns", "StreamCheckIns"})
+"""Methods whose messages carry many requests of RecordCheckIn, each decided by itself."""
+
 
 class NeedsReading(Exception):
     """An answer cannot be made from what the lane has at hand."""
@@ -101,9 +104,9 @@ METHODS: Final[Mapping[str, Method]] = {
         GetMessageClass(method.output_type), _resource_of(method.output_type), ANSWERS[name]
     )
     for name, method in _methods().items()
-    if name not in UNFINISHED
+    if name not in UNFINISHED and name not in BULK
 }
-"""What the lane answers by itself."""
+"""What the lane answers by itself, one request with one answer."""
 
 
 class At(TypedDict):
@@ -144,11 +147,19 @@ class LedgerRpc:
             **{method.resource: resource}, **landed(self._log, self._tokens, done)
         )
 
+    def position(self, done: Done) -> int:
+        """Where a command landed, as `landed`."""
+        return _position(self._log, done)
+
 
 def landed(log: LogReader, tokens: Tokens, done: Done) -> At:
     """Where a command landed; what was only validated landed nowhere, and the head is told."""
-    position = log.head().position if done.validated_only else done.records[-1].position
+    position = _position(log, done)
     return {"position": position, "token": tokens.token(position)}
+
+
+def _position(log: LogReader, done: Done) -> int:
+    return log.head().position if done.validated_only else done.records[-1].position
 
 
 def _refuse_to_read(*_: object) -> Sequence[Record]:

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+)
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -16,11 +25,17 @@ from okr.calls import (
     DEFAULT_TIMEOUT_SECONDS,
     Calls,
     Metadata,
-    Prepared,
 )
 from okr.errors import OkrError
+from okr.feeding import Acknowledged, Feed, acknowledged
+from okr.request_ids import identified
 from okr.resuming import DEFAULT_PATIENCE_SECONDS, Request, Resuming, ended
 from okr.v1.audit_service_pb2_grpc import AuditServiceStub
+from okr.v1.ledger_service_pb2 import (
+    BatchRecordCheckInsRequest,
+    RecordCheckInRequest,
+    StreamCheckInsResponse,
+)
 from okr.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from okr.v1.operations_service_pb2_grpc import OperationsServiceStub
 from okr.v1.replay_service_pb2 import (
@@ -98,6 +113,50 @@ class AsyncOkrClient:
         """A scorecard and then what moves in it: as `OkrClient.watch_scores`."""
         return self._watch(self.replay.WatchScores, request, patience_seconds)
 
+    async def batch_record_check_ins(
+        self, check_ins: Iterable[RecordCheckInRequest], *, timeout_seconds: float | None = None
+    ) -> list[Acknowledged]:
+        """What became of each of up to 256 check-ins: as `OkrClient.batch_record_check_ins`."""
+        request = identified(BatchRecordCheckInsRequest(requests=check_ins))
+        answer = await self.ledger.BatchRecordCheckIns(request, timeout=timeout_seconds)
+        return acknowledged(request.requests, answer.outcomes)
+
+    async def stream_check_ins(
+        self,
+        check_ins: AsyncIterable[RecordCheckInRequest],
+        *,
+        patience_seconds: float = DEFAULT_PATIENCE_SECONDS,
+    ) -> AsyncGenerator[Acknowledged, None]:
+        """Records check-ins as they come, and tells in their order what became of each.
+
+        As `OkrClient.stream_check_ins`, but that what has come is sent at once, alone or with what
+        came meanwhile. An error of `check_ins` itself is raised when those before it are told.
+        """
+        source = _Source(check_ins, Feed(patience_seconds))
+        try:
+            while not source.feed.finished():
+                call: Any = self.ledger.StreamCheckIns()
+                sending = asyncio.ensure_future(source.send_on(call))
+                try:
+                    async for answer in call:
+                        self._calls.learn(answer)
+                        for each in source.took(answer):
+                            yield each
+                    if not source.feed.finished():
+                        raise ended()
+                except OkrError as error:
+                    if source.feed.finished():
+                        break
+                    if self._closed:
+                        raise
+                    await asyncio.sleep(source.feed.pause(error))
+                finally:
+                    sending.cancel()
+                    call.cancel()
+            await source.end()
+        finally:
+            await source.close()
+
     async def _watch(
         self,
         method: Callable[[Request], Any],
@@ -161,11 +220,12 @@ class _Channel:
             try:
                 answer = await under_way
             except grpc.RpcError as failure:
-                raise self._calls.failed(sent, failure) from None
+                raise self._calls.failed(failure, sent.request_id) from None
             finally:
                 # An abandoned call is never cancelled by the library (grpc/grpc#43462).
                 under_way.cancel()
-            self._calls.learn(sent, answer)
+            if sent.writes:
+                self._calls.learn(answer)
             return answer
 
         return call
@@ -185,7 +245,19 @@ class _Channel:
             under_way = send(
                 sent.request, timeout=sent.timeout_seconds, metadata=sent.metadata, **options
             )
-            return _Stream(under_way, self._calls, sent)
+            return _Stream(under_way, self._calls)
+
+        return call
+
+    def stream_stream(self, *args: Any, **kwargs: Any) -> Callable[..., _Stream]:
+        send: Callable[..., grpc.aio.StreamStreamCall[Any, Any]]
+        send = self._channel.stream_stream(*args, **kwargs)
+
+        def call(
+            requests: Any = None, *, metadata: Metadata | None = None, **options: Any
+        ) -> _Stream:
+            under_way = send(requests, metadata=self._calls.metadata(metadata), **options)
+            return _Stream(under_way, self._calls)
 
         return call
 
@@ -193,19 +265,66 @@ class _Channel:
 class _Stream:
     """The call of a stream: its answers, which fail with `OkrError`. Cancel it when done."""
 
-    def __init__(
-        self, call: grpc.aio.UnaryStreamCall[Any, Any], calls: Calls, sent: Prepared
-    ) -> None:
+    def __init__(self, call: Any, calls: Calls) -> None:
         self._call = call
         self._calls = calls
-        self._sent = sent
 
     async def __aiter__(self) -> AsyncIterator[Any]:
         try:
             async for answer in self._call:
                 yield answer
         except grpc.RpcError as failure:
-            raise self._calls.failed(self._sent, failure) from None
+            raise self._calls.failed(failure) from None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._call, name)
+
+
+class _Source:
+    """Takes a stream's check-ins as they come, whatever becomes of its connections."""
+
+    def __init__(self, check_ins: AsyncIterable[RecordCheckInRequest], feed: Feed) -> None:
+        self.feed = feed
+        self._check_ins = check_ins
+        self._news = asyncio.Event()
+        self._room = asyncio.Event()
+        self._taking = asyncio.ensure_future(self._take())
+
+    async def _take(self) -> None:
+        try:
+            async for request in self._check_ins:
+                while not self.feed.room:
+                    self._room.clear()
+                    await self._room.wait()
+                self.feed.add(request)
+                self._news.set()
+        finally:
+            self.feed.ended = True
+            self._news.set()
+
+    async def send_on(self, call: Any) -> None:
+        """Sends on one connection what is not acknowledged and what comes, then half-closes."""
+        self.feed.connected()
+        # A connection that fails says why where its answers are read.
+        with suppress(grpc.RpcError, asyncio.InvalidStateError):
+            while self.feed.unsent or not self.feed.ended:
+                while self.feed.unsent:
+                    await call.write(self.feed.message())
+                if not self.feed.ended:
+                    self._news.clear()
+                    await self._news.wait()
+            await call.done_writing()
+
+    def took(self, answer: StreamCheckInsResponse) -> Iterator[Acknowledged]:
+        """What an answer says; makes room for more."""
+        yield from self.feed.took(answer)
+        self._room.set()
+
+    async def end(self) -> None:
+        """Raises what the check-ins themselves raised, if they did."""
+        await self._taking
+
+    async def close(self) -> None:
+        """Takes no more."""
+        self._taking.cancel()
+        await asyncio.gather(self._taking, return_exceptions=True)

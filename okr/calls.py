@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-from typing import Final, NamedTuple, TypeAlias, TypeVar, cast
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar, cast
 
 import grpc
 from google.protobuf.message import Message
 
 from okr.errors import OkrError, error_of
-from okr.request_ids import new_request_id
+from okr.request_ids import identified
 
 Metadata: TypeAlias = tuple[tuple[str, str | bytes], ...]
 Request = TypeVar("Request", bound=Message)
@@ -31,7 +31,9 @@ SERVICE_CONFIG: Final = {
     # Only UNAVAILABLE is safe to repeat unseen (AIP-194); of writes because each carries a
     # request id and is applied once. CANCELLED is what a gRPC server that shuts down says to calls
     # that it has not begun; what a caller cancels itself is never repeated.
+    # A stream of check-ins is none of these: its client sends again what was not acknowledged.
     "methodConfig": [
+        {"name": [{"service": "okr.v1.LedgerService", "method": "StreamCheckIns"}]},
         {
             "name": [
                 *({"service": f"okr.v1.{service}"} for service in _SERVICES),
@@ -44,7 +46,7 @@ SERVICE_CONFIG: Final = {
                 "backoffMultiplier": 2,
                 "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
             },
-        }
+        },
     ],
 }
 
@@ -61,12 +63,16 @@ _DEAD_TOKEN = ("TOKEN_LOST", "TOKEN_FOREIGN")
 
 
 class Prepared(NamedTuple):
-    """A request ready to be sent."""
+    """A request ready to be sent.
+
+    `writes` says that its answer's position is one of the client's own.
+    """
 
     request: Message
     request_id: str
     timeout_seconds: float | None
     metadata: Metadata
+    writes: bool
 
 
 class Calls:
@@ -100,42 +106,40 @@ class Calls:
         A stream of answers goes on until it is cancelled, unless the caller says how long.
         """
         fields = request.DESCRIPTOR.fields_by_name
-        missing = {}
-        if "request_id" in fields:
-            missing["request_id"] = new_request_id()
-        elif "at_least_as_fresh" in fields:
-            missing["at_least_as_fresh"] = self._token
-        missing = {name: value for name, value in missing.items() if not getattr(request, name)}
-        if missing:
-            copy = type(request)(**missing)
-            copy.MergeFrom(request)
-            request = copy
-        given = metadata or ()
-        said = {key for key, _ in given}
-        who = tuple((k, v) for k, v in self._who.items() if v and k not in said)
+        writes = "request_id" in fields or "requests" in fields
+        if writes:
+            request = identified(request)
+        elif "at_least_as_fresh" in fields and not getattr(request, "at_least_as_fresh", ""):
+            fresh: Any = type(request)(at_least_as_fresh=self._token)
+            fresh.MergeFrom(request)
+            request = fresh
         if timeout_seconds is None and not streamed:
             timeout_seconds = self._timeout_seconds
         return Prepared(
             request,
             getattr(request, "request_id", ""),
             timeout_seconds,
-            (*given, *who),
+            self.metadata(metadata),
+            writes,
         )
 
-    def learn(self, sent: Prepared, answer: object) -> None:
+    def metadata(self, given: Metadata | None) -> Metadata:
+        """What a call says of its caller; what it says itself stays."""
+        given = given or ()
+        said = {key for key, _ in given}
+        return (*given, *((k, v) for k, v in self._who.items() if v and k not in said))
+
+    def learn(self, answer: object) -> None:
         """Remember the token of a write; answers may come in another order than positions."""
-        if sent.request_id and isinstance(answer, Message):
-            position, token = (
-                cast(int, getattr(answer, "position", 0)),
-                getattr(answer, "token", ""),
-            )
+        if isinstance(answer, Message) and (token := getattr(answer, "token", "")):
+            position = cast(int, getattr(answer, "position", 0))
             with self._lock:
                 if position >= self._position:
                     self._position, self._token = position, token
 
-    def failed(self, sent: Prepared, failure: grpc.RpcError) -> OkrError:
+    def failed(self, failure: grpc.RpcError, request_id: str = "") -> OkrError:
         """The error to raise; a token of a ledger that is no more is forgotten."""
-        error = error_of(failure, sent.request_id)
+        error = error_of(failure, request_id)
         if error.reason in _DEAD_TOKEN:
             with self._lock:
                 self._position, self._token = 0, ""

@@ -19,7 +19,9 @@ with OkrClient("127.0.0.1:50051", actor="people/p-7f3a") as okr:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import suppress
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -34,8 +36,15 @@ from okr.calls import (
     Prepared,
 )
 from okr.errors import OkrError
+from okr.feeding import MESSAGE_AT_MOST, Acknowledged, Feed, acknowledged
+from okr.request_ids import identified
 from okr.resuming import DEFAULT_PATIENCE_SECONDS, Request, Resuming, ended
 from okr.v1.audit_service_pb2_grpc import AuditServiceStub
+from okr.v1.ledger_service_pb2 import (
+    BatchRecordCheckInsRequest,
+    RecordCheckInRequest,
+    StreamCheckInsRequest,
+)
 from okr.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from okr.v1.operations_service_pb2_grpc import OperationsServiceStub
 from okr.v1.replay_service_pb2 import (
@@ -126,6 +135,74 @@ class OkrClient:
         """
         return self._watch(self.replay.WatchScores, request, patience_seconds)
 
+    def batch_record_check_ins(
+        self, check_ins: Iterable[RecordCheckInRequest], *, timeout_seconds: float | None = None
+    ) -> list[Acknowledged]:
+        """What became of each of up to 256 check-ins, recorded in one call.
+
+        One that is refused says so in its place. The whole answers, with the resources, are those
+        of `ledger.BatchRecordCheckIns`.
+
+        Raises:
+            OkrError: the call failed. What was written is found out by sending it again, where the
+                check-ins had request ids.
+        """
+        request = identified(BatchRecordCheckInsRequest(requests=check_ins))
+        answer = self.ledger.BatchRecordCheckIns(request, timeout=timeout_seconds)
+        return acknowledged(request.requests, answer.outcomes)
+
+    def stream_check_ins(
+        self,
+        check_ins: Iterable[RecordCheckInRequest],
+        *,
+        patience_seconds: float = DEFAULT_PATIENCE_SECONDS,
+    ) -> Generator[Acknowledged, None, None]:
+        """Records check-ins as they come, and tells in their order what became of each.
+
+        Up to `okr.feeding.AHEAD` are taken before the first is acknowledged: for check-ins that
+        are there already; where they come one by one, `AsyncOkrClient.stream_check_ins` sends each
+        at once. When a connection drops or the server ends, what was not acknowledged is sent again
+        with the same request ids: each check-in is recorded once, and the caller sees nothing.
+        Leave the loop, or close the iterator, to end it; what was sent may be recorded.
+
+        Raises:
+            OkrError: the service refuses a whole message, or none has answered for
+                `patience_seconds`.
+        """
+        feed, source = Feed(patience_seconds), iter(check_ins)
+        while (failure := (yield from self._fed(feed, source))) is not None:
+            if self._closed:
+                raise failure
+            time.sleep(feed.pause(failure))
+
+    def _fed(
+        self, feed: Feed, source: Iterator[RecordCheckInRequest]
+    ) -> Generator[Acknowledged, None, OkrError | None]:
+        """One connection of a stream of check-ins; returns what ended it too early."""
+        messages: SimpleQueue[StreamCheckInsRequest | None] = SimpleQueue()
+        feed.connected()
+        answers: Any = self.ledger.StreamCheckIns(iter(messages.get, None))
+        try:
+            while True:
+                _send_ahead(feed, source, messages)
+                if feed.finished():
+                    break
+                try:
+                    answer = next(answers)
+                except StopIteration:
+                    return ended()
+                except OkrError as error:
+                    return error
+                self._calls.learn(answer)
+                yield from feed.took(answer)
+            messages.put(None)
+            with suppress(OkrError):
+                next(answers, None)
+            return None
+        finally:
+            messages.put(None)
+            answers.cancel()
+
     def _watch(
         self,
         method: Callable[[Request], Any],
@@ -164,6 +241,24 @@ class OkrClient:
         self.close()
 
 
+def _send_ahead(
+    feed: Feed,
+    source: Iterator[RecordCheckInRequest],
+    messages: SimpleQueue[StreamCheckInsRequest | None],
+) -> None:
+    """Sends what may be sent before more is acknowledged."""
+    while feed.room and not feed.ended:
+        request = next(source, None)
+        if request is None:
+            feed.ended = True
+        else:
+            feed.add(request)
+        if feed.unsent >= MESSAGE_AT_MOST:
+            messages.put(feed.message())
+    while feed.unsent:
+        messages.put(feed.message())
+
+
 class _Details(NamedTuple):
     method: str
     timeout: float | None
@@ -173,7 +268,11 @@ class _Details(NamedTuple):
     compression: grpc.Compression | None
 
 
-class _Interceptor(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
+class _Interceptor(
+    grpc.UnaryUnaryClientInterceptor,
+    grpc.UnaryStreamClientInterceptor,
+    grpc.StreamStreamClientInterceptor,
+):
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
@@ -186,8 +285,9 @@ class _Interceptor(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInter
         try:
             answer = call.result()
         except grpc.RpcError as failure:
-            raise self._calls.failed(sent, failure) from None
-        self._calls.learn(sent, answer)
+            raise self._calls.failed(failure, sent.request_id) from None
+        if sent.writes:
+            self._calls.learn(answer)
         return call
 
     def intercept_unary_stream(
@@ -195,7 +295,21 @@ class _Interceptor(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInter
     ) -> Any:
         given = client_call_details
         sent = self._calls.prepared(request, given.timeout, given.metadata, streamed=True)
-        return _Stream(continuation(_details(given, sent), sent.request), self._calls, sent)
+        return _Stream(continuation(_details(given, sent), sent.request), self._calls)
+
+    def intercept_stream_stream(
+        self, continuation: Any, client_call_details: Any, request_iterator: Any
+    ) -> Any:
+        given = client_call_details
+        details = _Details(
+            given.method,
+            given.timeout,
+            self._calls.metadata(given.metadata),
+            given.credentials,
+            given.wait_for_ready,
+            given.compression,
+        )
+        return _Stream(continuation(details, request_iterator), self._calls)
 
 
 def _details(given: Any, sent: Prepared) -> _Details:
@@ -212,10 +326,9 @@ def _details(given: Any, sent: Prepared) -> _Details:
 class _Stream:
     """The call of a stream: its answers, which fail with `OkrError`."""
 
-    def __init__(self, call: Any, calls: Calls, sent: Prepared) -> None:
+    def __init__(self, call: Any, calls: Calls) -> None:
         self._call = call
         self._calls = calls
-        self._sent = sent
 
     def __iter__(self) -> Self:
         return self
@@ -224,7 +337,7 @@ class _Stream:
         try:
             return next(self._call)
         except grpc.RpcError as failure:
-            raise self._calls.failed(self._sent, failure) from None
+            raise self._calls.failed(failure) from None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._call, name)

@@ -14,6 +14,8 @@ from google.rpc import status_pb2
 DOMAIN = "okr.v1"
 """The domain of the reasons that this API defines in `okr.v1.ErrorReason`."""
 
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
 STATUS_KEY = "grpc-status-details-bin"
 """The trailing metadata in which gRPC carries a `google.rpc.Status`."""
 
@@ -54,7 +56,19 @@ class OkrError(Exception):
 def error_of(failure: grpc.RpcError, request_id: str) -> OkrError:
     """The error that a failed call means; details that cannot be read are left out."""
     error = OkrError(failure.code(), "", failure.details() or "", request_id=request_id)
-    for detail in _status(failure.trailing_metadata() or ()).details:
+    return _detailed(error, _status(failure.trailing_metadata() or ()))
+
+
+def error_in(status: status_pb2.Status, request_id: str) -> OkrError:
+    """The error of one request among several in a message, which its status tells."""
+    error = OkrError(
+        _CODES.get(status.code, grpc.StatusCode.UNKNOWN), "", status.message, request_id=request_id
+    )
+    return _detailed(error, status)
+
+
+def _detailed(error: OkrError, status: status_pb2.Status) -> OkrError:
+    for detail in status.details:
         _take(detail, error)
     return error
 

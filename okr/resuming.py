@@ -1,11 +1,11 @@
-"""How a watch goes on when its stream ends: after the last answer that the caller was given."""
+"""How a stream goes on when it ends: a watch after the last answer that its caller was given."""
 
 from __future__ import annotations
 
 import random
 import time
 from collections.abc import Callable
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import grpc
 from google.protobuf.message import Message
@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from okr.errors import OkrError
 
 DEFAULT_PATIENCE_SECONDS: Final = 60.0
-"""How long a watch tries to open its stream again before it fails."""
+"""How long a client tries to open a stream again before it fails."""
 
 FIRST_PAUSE_SECONDS: Final = 0.1
 LONGEST_PAUSE_SECONDS: Final = 2.0
@@ -37,32 +37,28 @@ class Answer(Protocol):
 Request = TypeVar("Request", bound=Message)
 
 
-class Resuming(Generic[Request]):
-    """One watch across its streams: what to ask next, and how long to wait before.
+class Patience:
+    """How long to wait before a stream is opened again, and when that is given up.
 
-    A watch is given up when no stream has brought an answer for `patience_seconds`, counted from
-    the first failure.
+    It is when no stream has brought an answer for `patience_seconds`, counted from the first
+    failure.
     """
 
     def __init__(
         self,
-        request: Request,
         patience_seconds: float,
         *,
         now: Callable[[], float] = time.monotonic,
         jitter: Callable[[float, float], float] = random.uniform,
     ) -> None:
-        self.request = type(request)()
-        self.request.CopyFrom(request)
         self._patience_seconds = patience_seconds
         self._now = now
         self._jitter = jitter
         self._failing_since: float | None = None
         self._pause = FIRST_PAUSE_SECONDS
 
-    def took(self, answer: Answer) -> None:
-        """The caller is given an answer: the next stream begins after it."""
-        self.request.resume_token = answer.token  # type: ignore[attr-defined]  # every watch has one
+    def worked(self) -> None:
+        """The stream has brought an answer."""
         self._failing_since = None
         self._pause = FIRST_PAUSE_SECONDS
 
@@ -84,8 +80,22 @@ class Resuming(Generic[Request]):
         return max(pause, error.retry_after or 0.0)
 
 
+class Resuming(Patience, Generic[Request]):
+    """One watch across its streams: what to ask next, and how long to wait before."""
+
+    def __init__(self, request: Request, patience_seconds: float, **given: Any) -> None:
+        super().__init__(patience_seconds, **given)
+        self.request = type(request)()
+        self.request.CopyFrom(request)
+
+    def took(self, answer: Answer) -> None:
+        """The caller is given an answer: the next stream begins after it."""
+        self.request.resume_token = answer.token  # type: ignore[attr-defined]  # every watch has one
+        self.worked()
+
+
 def ended() -> OkrError:
-    """What it means that a stream ended without an error, as watches never do by themselves."""
+    """What it means that a stream ended without an error before it should have."""
     return OkrError(grpc.StatusCode.UNAVAILABLE, "", "the stream was ended on its way")
 
 

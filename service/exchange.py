@@ -71,7 +71,8 @@ class Exchange:
     Cancellation, and an abort by the method itself, pass through. A typed error is answered with
     its status, anything else with INTERNAL and the id under which it was logged. The request log
     gets one entry: `method`, `code`, `milliseconds` and, as far as the call came, `actor`,
-    `on_behalf_of`, `request_id`, `position`, `reason`.
+    `on_behalf_of`, `request_id`, `position`, `reason`; of a call that carries many requests also
+    `requests` and `refused`, which count them.
     """
 
     __slots__ = ("_began", "_context", "_deadline", "_entry", "_gate", "_path")
@@ -131,13 +132,29 @@ class Exchange:
             LogError: the lane cannot take the call.
             Refused: the lane has refused it.
         """
-        answer = await write(raw, self.caller(raw), self._deadline)
+        return self.took(await write(raw, self.caller(raw), self._deadline))
+
+    @property
+    def deadline(self) -> float | None:
+        """Until when the call may last, on the monotonic clock, once the caller is known."""
+        return self._deadline
+
+    def took(self, answer: Answer) -> bytes:
+        """The bytes of an answer that the lane gave; a stream has several.
+
+        Raises:
+            Refused: the lane has refused the request.
+        """
         entry = self._entry
+        if answer.many is not None:
+            entry["requests"] = entry.get("requests", 0) + answer.many.requests
+            entry["refused"] = entry.get("refused", 0) + answer.many.refused
         if answer.request_id:
             entry["request_id"] = answer.request_id
         if answer.refusal is not None:
             raise Refused(answer.refusal)
-        entry["position"] = answer.position
+        if answer.position:
+            entry["position"] = answer.position
         return answer.raw
 
     def seal(self, response: Message, codec: Codec) -> bytes:

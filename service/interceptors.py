@@ -15,6 +15,7 @@ import grpc
 from grpc import aio
 
 from service.exchange import Codec, Exchange, Gate, Serialise, Write
+from service.feed import Feed
 
 if TYPE_CHECKING:
     from service.exchange import Context
@@ -39,6 +40,10 @@ class CallInterceptor(aio.ServerInterceptor):
     def add_write(self, path: str, write: Write) -> None:
         """Has a method answered by the write lane; the server itself need not know it."""
         self._handlers[path] = written(self._gate, path, write)
+
+    def add_feed(self, path: str, write: Write) -> None:
+        """The same of a method that takes a stream of requests."""
+        self._handlers[path] = fed(self._gate, path, write)
 
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
@@ -105,3 +110,13 @@ def written(gate: Gate, path: str, write: Write) -> Handler:
             return await exchange.hand_over(raw, write)
 
     return grpc.unary_unary_rpc_method_handler(answer)
+
+
+def fed(gate: Gate, path: str, write: Write) -> Handler:
+    """A handler of a method whose stream of messages goes to the write lane as they come."""
+
+    async def answers(_messages: object, context: Context) -> None:
+        async with Exchange(gate, path, context) as exchange, gate.streams.open(context) as opened:
+            await Feed(exchange, opened, context, write).run()
+
+    return grpc.stream_stream_rpc_method_handler(answers)

@@ -90,7 +90,9 @@ class Listener:
         for method in Default().FindServiceByName(service).methods:
             name = method.name
             taken = finished.get(name) or partial(write, name)
-            self._interceptor.add_write(f"/{service}/{name}", taken)
+            kinds = self._interceptor
+            add = kinds.add_feed if method.client_streaming else kinds.add_write
+            add(f"/{service}/{name}", taken)
 
     async def start(self, services: Iterable[str], *, reflected: bool) -> None:
         """Answers calls from now on. Nothing is said to be serving yet."""

@@ -14,12 +14,19 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from ledger.refusals import FieldInvalid, Violation
-from service.refusals import AnswerTooLarge, FieldUnknown, RequestUnreadable
+from service.refusals import (
+    AnswerTooLarge,
+    FieldUnknown,
+    RequestTooLarge,
+    RequestUnreadable,
+)
 
 Kind = TypeVar("Kind", bound=Message)
 
 MESSAGE_BYTES: Final = 4 * 1024 * 1024
 """The most bytes of a request or an answer; gRPC clients take no more by default."""
+BULK_BYTES: Final = 1024 * 1024
+"""The most bytes of a message with many requests: whatever they hold, its answer fits."""
 UNKNOWN_TOLD: Final = 25
 """How many unknown fields an error names at most."""
 
@@ -62,6 +69,27 @@ class Validation:
         self.check(request, raw)
         return request
 
+    def read_bulk(self, parse: Callable[[bytes], Kind], name: str, raw: bytes) -> Kind:
+        """A message that carries requests, which are left to be checked each by itself.
+
+        Its rules have to say so: `IGNORE_ALWAYS` for the items.
+
+        Raises:
+            RequestTooLarge: more than `BULK_BYTES`.
+            RequestUnreadable: the bytes are not such a message.
+            FieldUnknown, FieldInvalid: of its own fields.
+        """
+        if len(raw) > BULK_BYTES:
+            raise RequestTooLarge(len(raw), BULK_BYTES)
+        try:
+            message = parse(raw)
+        except DecodeError:
+            raise RequestUnreadable(name) from None
+        if unknown := tuple(islice(_own_unknown_fields(message), UNKNOWN_TOLD)):
+            raise FieldUnknown(unknown)
+        self._keeps_rules(message)
+        return message
+
     def check(self, request: Message, raw: bytes) -> None:
         """Passes a request whose fields are known and keep their rules; `raw` are its bytes.
 
@@ -75,6 +103,9 @@ class Validation:
         if request.ByteSize() != size:
             unknown = _unknown_fields(type(request).FromString(raw))
             raise FieldUnknown(tuple(islice(unknown, UNKNOWN_TOLD)))
+        self._keeps_rules(request)
+
+    def _keeps_rules(self, request: Message) -> None:
         violations = self._validator.collect_violations(request)
         if violations:
             raise FieldInvalid(tuple(_violation(each.proto) for each in violations))
@@ -89,11 +120,15 @@ def _violation(told: protovalidate.ViolationPb) -> Violation:
     return Violation(path, told.rule_id, told.message)
 
 
-def _unknown_fields(message: Message, path: str = "") -> Iterator[str]:
-    """The paths of the unknown fields, their numbers in place of the names."""
+def _own_unknown_fields(message: Message, path: str = "") -> Iterator[str]:
     unknown = UnknownFieldSet(message)
     for index in range(len(unknown)):
         yield f"{path}{unknown[index].field_number}"
+
+
+def _unknown_fields(message: Message, path: str = "") -> Iterator[str]:
+    """The paths of the unknown fields, their numbers in place of the names."""
+    yield from _own_unknown_fields(message, path)
     for field, value in message.ListFields():
         if field.message_type is None:
             continue

@@ -127,7 +127,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 36
     """INTERNAL: a defect. Metadata: `incident`, the id under which it was logged."""
     ERROR_REASON_REQUEST_TOO_LARGE: _ErrorReason.ValueType  # 37
-    """RESOURCE_EXHAUSTED: the request exceeds 4 MiB; send it in smaller parts."""
+    """RESOURCE_EXHAUSTED: the request exceeds 4 MiB, or 1 MiB where it carries many check-ins; send it
+    in smaller parts.
+    """
     ERROR_REASON_CONTENDED: _ErrorReason.ValueType  # 38
     """ABORTED: other writers changed what the decision read, each time it was taken. The same
     request may be sent again.
@@ -277,7 +279,9 @@ ERROR_REASON_SHUTTING_DOWN: ErrorReason.ValueType  # 35
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 36
 """INTERNAL: a defect. Metadata: `incident`, the id under which it was logged."""
 ERROR_REASON_REQUEST_TOO_LARGE: ErrorReason.ValueType  # 37
-"""RESOURCE_EXHAUSTED: the request exceeds 4 MiB; send it in smaller parts."""
+"""RESOURCE_EXHAUSTED: the request exceeds 4 MiB, or 1 MiB where it carries many check-ins; send it
+in smaller parts.
+"""
 ERROR_REASON_CONTENDED: ErrorReason.ValueType  # 38
 """ABORTED: other writers changed what the decision read, each time it was taken. The same
 request may be sent again.

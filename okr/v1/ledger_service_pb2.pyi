@@ -17,6 +17,7 @@ from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.rpc import status_pb2 as _status_pb2
 from google.type import date_pb2 as _date_pb2
 from okr.v1 import resources_pb2 as _resources_pb2
 from okr.v1 import values_pb2 as _values_pb2
@@ -1908,6 +1909,204 @@ class RecordCheckInResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RecordCheckInResponse: _TypeAlias = RecordCheckInResponse  # noqa: Y015
+
+@_typing.final
+class CheckInOutcome(_message.Message):
+    """What became of one request to record a check-in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORDED_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def recorded(self) -> Global___RecordCheckInResponse:
+        """It is recorded: what RecordCheckIn answers."""
+
+    @_builtins.property
+    def refused(self) -> _status_pb2.Status:
+        """It is refused, and nothing of it was written: the status that RecordCheckIn fails with, with
+        the same details.
+        """
+
+    def __init__(
+        self,
+        *,
+        recorded: Global___RecordCheckInResponse | None = ...,
+        refused: _status_pb2.Status | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "recorded", b"recorded", "refused", b"refused"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "recorded", b"recorded", "refused", b"refused"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["recorded", "refused"]  # noqa: Y015
+    _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
+
+Global___CheckInOutcome: _TypeAlias = CheckInOutcome  # noqa: Y015
+
+@_typing.final
+class BatchRecordCheckInsRequest(_message.Message):
+    """Request of BatchRecordCheckIns; 1 MiB at most."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecordCheckInRequest]:
+        """What RecordCheckIn would be asked. The rules of its fields are checked for each by itself. With
+        a request id in each, the message can be sent again.
+        """
+
+    def __init__(
+        self,
+        *,
+        requests: _abc.Iterable[Global___RecordCheckInRequest] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["requests", b"requests"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchRecordCheckInsRequest: _TypeAlias = BatchRecordCheckInsRequest  # noqa: Y015
+
+@_typing.final
+class BatchRecordCheckInsResponse(_message.Message):
+    """Answer of BatchRecordCheckIns."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOMES_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """The highest of the positions in the outcomes, 0 where all were refused."""
+    token: _builtins.str
+    """Token of that position: pass it as `at_least_as_fresh` to read all of these writes. Empty where
+    all were refused.
+    """
+    @_builtins.property
+    def outcomes(self) -> _containers.RepeatedCompositeFieldContainer[Global___CheckInOutcome]:
+        """What became of each request, in their order."""
+
+    def __init__(
+        self,
+        *,
+        outcomes: _abc.Iterable[Global___CheckInOutcome] | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcomes", b"outcomes", "position", b"position", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchRecordCheckInsResponse: _TypeAlias = BatchRecordCheckInsResponse  # noqa: Y015
+
+@_typing.final
+class StreamCheckInsRequest(_message.Message):
+    """Request of StreamCheckIns; 1 MiB at most."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    FIRST_SEQUENCE_FIELD_NUMBER: _builtins.int
+    first_sequence: _builtins.int
+    """The caller's number of the first of these requests; the others follow it. The server gives it
+    back, and asks nothing of it.
+    """
+    @_builtins.property
+    def requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecordCheckInRequest]:
+        """What RecordCheckIn would be asked. The rules of its fields are checked for each by itself."""
+
+    def __init__(
+        self,
+        *,
+        requests: _abc.Iterable[Global___RecordCheckInRequest] | None = ...,
+        first_sequence: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_sequence", b"first_sequence", "requests", b"requests"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamCheckInsRequest: _TypeAlias = StreamCheckInsRequest  # noqa: Y015
+
+@_typing.final
+class CheckInAcknowledgement(_message.Message):
+    """What became of one request of a stream; a few bytes where it was recorded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position of the check-in's event, 0 where it was refused; of the ledger's head where the
+    request only validated.
+    """
+    number: _builtins.int
+    """Number of the check-in, whose name is "{parent}/checkIns/{number}"; 0 where it was refused."""
+    @_builtins.property
+    def refused(self) -> _status_pb2.Status:
+        """Where it was refused, and nothing of it was written: the status that RecordCheckIn fails with,
+        with the same details.
+        """
+
+    def __init__(
+        self,
+        *,
+        position: _builtins.int = ...,
+        number: _builtins.int = ...,
+        refused: _status_pb2.Status | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["refused", b"refused"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["number", b"number", "position", b"position", "refused", b"refused"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckInAcknowledgement: _TypeAlias = CheckInAcknowledgement  # noqa: Y015
+
+@_typing.final
+class StreamCheckInsResponse(_message.Message):
+    """Answer of StreamCheckIns: what became of the requests of one message."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACKNOWLEDGEMENTS_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    FIRST_SEQUENCE_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """The highest of their positions, 0 where all were refused."""
+    token: _builtins.str
+    """Token of that position: pass it as `at_least_as_fresh` to read all of these writes. Empty where
+    all were refused.
+    """
+    first_sequence: _builtins.int
+    """That of the request."""
+    @_builtins.property
+    def acknowledgements(self) -> _containers.RepeatedCompositeFieldContainer[Global___CheckInAcknowledgement]:
+        """What became of each request, in their order."""
+
+    def __init__(
+        self,
+        *,
+        acknowledgements: _abc.Iterable[Global___CheckInAcknowledgement] | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+        first_sequence: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledgements", b"acknowledgements", "first_sequence", b"first_sequence", "position", b"position", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamCheckInsResponse: _TypeAlias = StreamCheckInsResponse  # noqa: Y015
 
 @_typing.final
 class CorrectCheckInRequest(_message.Message):

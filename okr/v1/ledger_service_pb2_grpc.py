@@ -125,6 +125,16 @@ class LedgerServiceStub:
                 request_serializer=okr_dot_v1_dot_ledger__service__pb2.RecordCheckInRequest.SerializeToString,
                 response_deserializer=okr_dot_v1_dot_ledger__service__pb2.RecordCheckInResponse.FromString,
                 _registered_method=True)
+        self.BatchRecordCheckIns = channel.unary_unary(
+                '/okr.v1.LedgerService/BatchRecordCheckIns',
+                request_serializer=okr_dot_v1_dot_ledger__service__pb2.BatchRecordCheckInsRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_ledger__service__pb2.BatchRecordCheckInsResponse.FromString,
+                _registered_method=True)
+        self.StreamCheckIns = channel.stream_stream(
+                '/okr.v1.LedgerService/StreamCheckIns',
+                request_serializer=okr_dot_v1_dot_ledger__service__pb2.StreamCheckInsRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_ledger__service__pb2.StreamCheckInsResponse.FromString,
+                _registered_method=True)
         self.CorrectCheckIn = channel.unary_unary(
                 '/okr.v1.LedgerService/CorrectCheckIn',
                 request_serializer=okr_dot_v1_dot_ledger__service__pb2.CorrectCheckInRequest.SerializeToString,
@@ -315,6 +325,38 @@ class LedgerServiceServicer:
 
     def RecordCheckIn(self, request, context):
         """Records a measured value.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchRecordCheckIns(self, request, context):
+        """Records up to 256 measured values in one call, each as RecordCheckIn does: decided in this order,
+        each with its own request id and its own outcome. One that is refused changes nothing for the
+        others. They share flushes, so that each costs a fraction of a call of its own.
+
+        The call itself fails only for what concerns the whole message: its size, an unknown field
+        outside of `requests`, the caller, or a service that cannot write. After UNAVAILABLE some may
+        have been recorded: sent again, those that carry request ids are recorded once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StreamCheckIns(self, request_iterator, context):
+        """Records measured values as long as the caller sends them; for importers and metric feeds.
+
+        Each message carries up to 256 check-ins, which are decided as by RecordCheckIn, and gets one
+        message back, in the order in which they were sent: what it acknowledges is durable. A refused
+        check-in is acknowledged with its error, and the stream goes on. The server has at most 4
+        messages of a stream in its hands and reads no further until it has acknowledged one, nor while
+        the caller does not take acknowledgements; it never drops any.
+
+        Half-close to end: the rest is acknowledged, then the stream ends with OK. It ends with an error
+        for what concerns a whole message (as BatchRecordCheckIns fails) or the service; with
+        UNAVAILABLE and a `google.rpc.RetryInfo` where that drains or cannot write. Messages that were
+        not acknowledged then may have been recorded or not: sent again on another stream, with the same
+        request ids, each check-in is recorded once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -511,6 +553,16 @@ def add_LedgerServiceServicer_to_server(servicer, server):
                     servicer.RecordCheckIn,
                     request_deserializer=okr_dot_v1_dot_ledger__service__pb2.RecordCheckInRequest.FromString,
                     response_serializer=okr_dot_v1_dot_ledger__service__pb2.RecordCheckInResponse.SerializeToString,
+            ),
+            'BatchRecordCheckIns': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchRecordCheckIns,
+                    request_deserializer=okr_dot_v1_dot_ledger__service__pb2.BatchRecordCheckInsRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_ledger__service__pb2.BatchRecordCheckInsResponse.SerializeToString,
+            ),
+            'StreamCheckIns': grpc.stream_stream_rpc_method_handler(
+                    servicer.StreamCheckIns,
+                    request_deserializer=okr_dot_v1_dot_ledger__service__pb2.StreamCheckInsRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_ledger__service__pb2.StreamCheckInsResponse.SerializeToString,
             ),
             'CorrectCheckIn': grpc.unary_unary_rpc_method_handler(
                     servicer.CorrectCheckIn,
@@ -1060,6 +1112,60 @@ class LedgerService:
             '/okr.v1.LedgerService/RecordCheckIn',
             okr_dot_v1_dot_ledger__service__pb2.RecordCheckInRequest.SerializeToString,
             okr_dot_v1_dot_ledger__service__pb2.RecordCheckInResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchRecordCheckIns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.LedgerService/BatchRecordCheckIns',
+            okr_dot_v1_dot_ledger__service__pb2.BatchRecordCheckInsRequest.SerializeToString,
+            okr_dot_v1_dot_ledger__service__pb2.BatchRecordCheckInsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamCheckIns(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/okr.v1.LedgerService/StreamCheckIns',
+            okr_dot_v1_dot_ledger__service__pb2.StreamCheckInsRequest.SerializeToString,
+            okr_dot_v1_dot_ledger__service__pb2.StreamCheckInsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -83,6 +83,30 @@ class LedgerServiceStub:
     """Takes an alignment back."""
     RecordCheckIn: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.RecordCheckInRequest, _ledger_service_pb2.RecordCheckInResponse]
     """Records a measured value."""
+    BatchRecordCheckIns: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.BatchRecordCheckInsRequest, _ledger_service_pb2.BatchRecordCheckInsResponse]
+    """Records up to 256 measured values in one call, each as RecordCheckIn does: decided in this order,
+    each with its own request id and its own outcome. One that is refused changes nothing for the
+    others. They share flushes, so that each costs a fraction of a call of its own.
+
+    The call itself fails only for what concerns the whole message: its size, an unknown field
+    outside of `requests`, the caller, or a service that cannot write. After UNAVAILABLE some may
+    have been recorded: sent again, those that carry request ids are recorded once.
+    """
+    StreamCheckIns: _grpc.StreamStreamMultiCallable[_ledger_service_pb2.StreamCheckInsRequest, _ledger_service_pb2.StreamCheckInsResponse]
+    """Records measured values as long as the caller sends them; for importers and metric feeds.
+
+    Each message carries up to 256 check-ins, which are decided as by RecordCheckIn, and gets one
+    message back, in the order in which they were sent: what it acknowledges is durable. A refused
+    check-in is acknowledged with its error, and the stream goes on. The server has at most 4
+    messages of a stream in its hands and reads no further until it has acknowledged one, nor while
+    the caller does not take acknowledgements; it never drops any.
+
+    Half-close to end: the rest is acknowledged, then the stream ends with OK. It ends with an error
+    for what concerns a whole message (as BatchRecordCheckIns fails) or the service; with
+    UNAVAILABLE and a `google.rpc.RetryInfo` where that drains or cannot write. Messages that were
+    not acknowledged then may have been recorded or not: sent again on another stream, with the same
+    request ids, each check-in is recorded once.
+    """
     CorrectCheckIn: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.CorrectCheckInRequest, _ledger_service_pb2.CorrectCheckInResponse]
     """Corrects a check-in: what is given replaces its whole content. Its author and number stay."""
     RetractCheckIn: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.RetractCheckInRequest, _ledger_service_pb2.RetractCheckInResponse]
@@ -176,6 +200,30 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     """Takes an alignment back."""
     RecordCheckIn: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.RecordCheckInRequest, _ledger_service_pb2.RecordCheckInResponse]  # type: ignore[assignment]
     """Records a measured value."""
+    BatchRecordCheckIns: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.BatchRecordCheckInsRequest, _ledger_service_pb2.BatchRecordCheckInsResponse]  # type: ignore[assignment]
+    """Records up to 256 measured values in one call, each as RecordCheckIn does: decided in this order,
+    each with its own request id and its own outcome. One that is refused changes nothing for the
+    others. They share flushes, so that each costs a fraction of a call of its own.
+
+    The call itself fails only for what concerns the whole message: its size, an unknown field
+    outside of `requests`, the caller, or a service that cannot write. After UNAVAILABLE some may
+    have been recorded: sent again, those that carry request ids are recorded once.
+    """
+    StreamCheckIns: _aio.StreamStreamMultiCallable[_ledger_service_pb2.StreamCheckInsRequest, _ledger_service_pb2.StreamCheckInsResponse]  # type: ignore[assignment]
+    """Records measured values as long as the caller sends them; for importers and metric feeds.
+
+    Each message carries up to 256 check-ins, which are decided as by RecordCheckIn, and gets one
+    message back, in the order in which they were sent: what it acknowledges is durable. A refused
+    check-in is acknowledged with its error, and the stream goes on. The server has at most 4
+    messages of a stream in its hands and reads no further until it has acknowledged one, nor while
+    the caller does not take acknowledgements; it never drops any.
+
+    Half-close to end: the rest is acknowledged, then the stream ends with OK. It ends with an error
+    for what concerns a whole message (as BatchRecordCheckIns fails) or the service; with
+    UNAVAILABLE and a `google.rpc.RetryInfo` where that drains or cannot write. Messages that were
+    not acknowledged then may have been recorded or not: sent again on another stream, with the same
+    request ids, each check-in is recorded once.
+    """
     CorrectCheckIn: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.CorrectCheckInRequest, _ledger_service_pb2.CorrectCheckInResponse]  # type: ignore[assignment]
     """Corrects a check-in: what is given replaces its whole content. Its author and number stay."""
     RetractCheckIn: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.RetractCheckInRequest, _ledger_service_pb2.RetractCheckInResponse]  # type: ignore[assignment]
@@ -374,6 +422,42 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_service_pb2.RecordCheckInResponse, _abc.Awaitable[_ledger_service_pb2.RecordCheckInResponse]]:
         """Records a measured value."""
+
+    @_abc_1.abstractmethod
+    def BatchRecordCheckIns(
+        self,
+        request: _ledger_service_pb2.BatchRecordCheckInsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_service_pb2.BatchRecordCheckInsResponse, _abc.Awaitable[_ledger_service_pb2.BatchRecordCheckInsResponse]]:
+        """Records up to 256 measured values in one call, each as RecordCheckIn does: decided in this order,
+        each with its own request id and its own outcome. One that is refused changes nothing for the
+        others. They share flushes, so that each costs a fraction of a call of its own.
+
+        The call itself fails only for what concerns the whole message: its size, an unknown field
+        outside of `requests`, the caller, or a service that cannot write. After UNAVAILABLE some may
+        have been recorded: sent again, those that carry request ids are recorded once.
+        """
+
+    @_abc_1.abstractmethod
+    def StreamCheckIns(
+        self,
+        request_iterator: _MaybeAsyncIterator[_ledger_service_pb2.StreamCheckInsRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_ledger_service_pb2.StreamCheckInsResponse], _abc.AsyncIterator[_ledger_service_pb2.StreamCheckInsResponse]]:
+        """Records measured values as long as the caller sends them; for importers and metric feeds.
+
+        Each message carries up to 256 check-ins, which are decided as by RecordCheckIn, and gets one
+        message back, in the order in which they were sent: what it acknowledges is durable. A refused
+        check-in is acknowledged with its error, and the stream goes on. The server has at most 4
+        messages of a stream in its hands and reads no further until it has acknowledged one, nor while
+        the caller does not take acknowledgements; it never drops any.
+
+        Half-close to end: the rest is acknowledged, then the stream ends with OK. It ends with an error
+        for what concerns a whole message (as BatchRecordCheckIns fails) or the service; with
+        UNAVAILABLE and a `google.rpc.RetryInfo` where that drains or cannot write. Messages that were
+        not acknowledged then may have been recorded or not: sent again on another stream, with the same
+        request ids, each check-in is recorded once.
+        """
 
     @_abc_1.abstractmethod
     def CorrectCheckIn(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +13,17 @@ import structlog
 
 from ledger.log.errors import LogError, LogUnavailable, OutcomeUnknown, Overloaded, ShuttingDown
 from ledger.log.lane import BATCH_AT_MOST, LaneCounts
-from service.lane.link import FRAME_BYTES, Answer, Ask, Frames, Ready, Turn, framed
+from ledger.rpc import BULK
+from service.lane.link import (
+    BULK_FRAME_BYTES,
+    FRAME_BYTES,
+    Answer,
+    Ask,
+    Frames,
+    Ready,
+    Turn,
+    framed,
+)
 
 if TYPE_CHECKING:
     from ledger.call import Caller
@@ -21,6 +31,8 @@ if TYPE_CHECKING:
     from service.lane.places import Place
 
 START_SECONDS: Final = 60.0
+LINE_BYTES: Final = 64 * 1024 * 1024
+"""What may wait for the lane, in bytes, of single requests and of messages with many alike."""
 LONGEST_PAUSE_SECONDS: Final = 2.0
 """The longest pause before a lane that has ended is started again."""
 
@@ -54,7 +66,8 @@ class Desk:
         self._on_change = on_change
         self._waiting_at_most = waiting_at_most
         self._pending: dict[int, asyncio.Future[Answer]] = {}
-        self._gathered: deque[Ask] = deque()
+        self._gathered = _Line()
+        self._bulk = _Line()
         self._last_number = 0
         self._last_position = 0
         self._counts = LaneCounts()
@@ -110,14 +123,17 @@ class Desk:
             raise ShuttingDown
         if (waiting := len(self._pending)) >= self._waiting_at_most:
             raise Overloaded(waiting)
+        line = self._bulk if method in BULK else self._gathered
+        if line.size_bytes >= LINE_BYTES:
+            raise Overloaded(waiting)
         if self._link is None:
             raise self._ended()
         loop = asyncio.get_running_loop()
         self._last_number = number = self._last_number + 1
         future: asyncio.Future[Answer] = loop.create_future()
         self._pending[number] = future
-        self._gathered.append(Ask(number, method, raw, caller.actor, caller.on_behalf_of, deadline))
-        if len(self._gathered) == 1:
+        line.append(Ask(number, method, raw, caller.actor, caller.on_behalf_of, deadline))
+        if len(self._gathered) + len(self._bulk) == 1:
             # In one piece what this turn of the event loop gathers.
             loop.call_soon(self._hand_over)
         try:
@@ -131,18 +147,16 @@ class Desk:
     def _hand_over(self) -> None:
         """Give the lane what has gathered, unless it works: then that gathers on.
 
-        What has not been handed over takes nothing with it when its caller gives up.
+        What has not been handed over takes nothing with it when its caller gives up. Of messages
+        with many requests it gets about a transaction's worth, so that a single request waits for
+        one of those at most, however many stream.
         """
         if self._link is None or self._working:
             return
-        asks: list[Ask] = []
-        size = 0
-        while self._gathered and len(asks) < BATCH_AT_MOST and size < FRAME_BYTES:
-            ask = self._gathered.popleft()
-            # Those who have given up are not there any more.
-            if ask.number in self._pending:
-                asks.append(ask)
-                size += len(ask.raw)
+        waiting = self._pending.keys()
+        asks = self._gathered.take(waiting, FRAME_BYTES) + self._bulk.take(
+            waiting, BULK_FRAME_BYTES
+        )
         if asks:
             self._working = True
             self._link.send(asks)
@@ -165,8 +179,7 @@ class Desk:
         if link is not self._link:
             return
         self._link = None
-        kept = {ask.number for ask in self._gathered}
-        self._gathered.clear()
+        kept = self._gathered.clear() | self._bulk.clear()
         for number, future in self._pending.items():
             if not future.done():
                 future.set_exception(
@@ -192,6 +205,39 @@ class Desk:
 
     def _ended(self, kind: type[LogUnavailable] = LogUnavailable) -> LogUnavailable:
         return kind(str(self._database), "append to", "the write lane has ended")
+
+
+class _Line:
+    """Calls that wait for the lane, the first one first."""
+
+    def __init__(self) -> None:
+        self.size_bytes = 0
+        self._asks: deque[Ask] = deque()
+
+    def __len__(self) -> int:
+        return len(self._asks)
+
+    def append(self, ask: Ask) -> None:
+        self._asks.append(ask)
+        self.size_bytes += len(ask.raw)
+
+    def take(self, waiting: Container[int], size_bytes: int) -> list[Ask]:
+        """The first calls, as many as make up the size; those who have given up are left out."""
+        asks: list[Ask] = []
+        while self._asks and len(asks) < BATCH_AT_MOST and size_bytes > 0:
+            ask = self._asks.popleft()
+            self.size_bytes -= len(ask.raw)
+            if ask.number in waiting:
+                asks.append(ask)
+                size_bytes -= len(ask.raw)
+        return asks
+
+    def clear(self) -> set[int]:
+        """Forgets all of them; gives their numbers."""
+        numbers = {ask.number for ask in self._asks}
+        self._asks.clear()
+        self.size_bytes = 0
+        return numbers
 
 
 class _Link(asyncio.Protocol):

@@ -16,9 +16,10 @@ from ledger.log.errors import LogError
 from ledger.log.lane import WriteLane
 from ledger.log.opening import open_log
 from ledger.model import Domain
-from ledger.rpc import METHODS, REQUESTS, SERVICE, LedgerRpc, NeedsReading
+from ledger.rpc import BULK, METHODS, REQUESTS, SERVICE, LedgerRpc, NeedsReading
 from ledger.tokens import Tokens
 from service.errors import told
+from service.lane.bulk import Group, Part
 from service.lane.link import Answer, Ask, Frames, Ready, Turn, framed
 from service.validation import Validation, fitting
 
@@ -47,9 +48,10 @@ class Host:
         self._frames = Frames()
         self._sending = threading.Lock()
         self._lane = WriteLane(event_log, domain, domain, clock=clock)
-        self._rpc = LedgerRpc(event_log, Tokens(identity.log_id, identity.epoch))
+        self._tokens = Tokens(identity.log_id, identity.epoch)
+        self._rpc = LedgerRpc(event_log, self._tokens)
         self._validation = Validation()
-        self._asked: dict[Job, Ask] = {}
+        self._asked: dict[Job, Ask | Part] = {}
         self._readers = ThreadPoolExecutor(READING_ANSWERS, "answers")
         for request in REQUESTS.values():
             self._validation.compile(request)
@@ -99,6 +101,9 @@ class Host:
         """Makes a command of a call and puts it into the lane, or says why not."""
         kind = REQUESTS[ask.method]
         try:
+            if ask.method in BULK:
+                self._admit_each(ask, kind, answers)
+                return
             request = self._validation.read(kind.FromString, kind.DESCRIPTOR.full_name, ask.raw)
             caller = Caller(ask.actor, ask.on_behalf_of)
             job = self._lane.add(self._rpc.command(request, caller, ask.deadline))
@@ -108,9 +113,30 @@ class Host:
         else:
             self._asked[job] = ask
 
+    def _admit_each(self, ask: Ask, kind: type[Any], answers: list[Answer]) -> None:
+        """Makes a command of each request in a message; one that is refused stops no other."""
+        name = kind.DESCRIPTOR.full_name
+        message = self._validation.read_bulk(kind.FromString, name, ask.raw)
+        caller = Caller(ask.actor, ask.on_behalf_of)
+        group = Group(ask, message)
+        for place, request in enumerate(message.requests):
+            try:
+                self._validation.check(request, request.SerializeToString())
+                job = self._lane.add(self._rpc.command(request, caller, ask.deadline))
+            # As in `_admit`.
+            except Exception as error:  # noqa: BLE001
+                if group.settle(place, error, self._rpc):
+                    answers.append(group.answer(self._tokens))
+            else:
+                self._asked[job] = Part(group, place)
+
     def _settle(self, job: Job, outcome: Done | Exception, answers: list[Answer]) -> None:
         """Answers now, or has a thread do it that may read."""
         ask = self._asked.pop(job)
+        if isinstance(ask, Part):
+            if ask.group.settle(ask.place, outcome, self._rpc):
+                answers.append(ask.group.answer(self._tokens))
+            return
         if isinstance(outcome, Exception):
             answers.append(_refused(ask, job.command.request_id, outcome))
             return

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 FRAME_BYTES: Final = 8 * 1024 * 1024
 """The size at which a frame takes no further call."""
+BULK_FRAME_BYTES: Final = 48 * 1024
+"""The size at which it takes no further message with many requests: some 256 check-ins."""
 
 _LENGTH: Final = Struct(">I")
 
@@ -35,6 +37,13 @@ class Ask(NamedTuple):
     deadline: float | None
 
 
+class Many(NamedTuple):
+    """How many requests a message carried, and how many of them were refused."""
+
+    requests: int
+    refused: int
+
+
 class Answer(NamedTuple):
     """What became of the call with the number: the response's bytes, or what its caller is told.
 
@@ -48,6 +57,8 @@ class Answer(NamedTuple):
     refusal: Told | None = None
     done: Done | None = None
     """What was done, in place of a response, where the server makes the response itself."""
+    many: Many | None = None
+    """For the request log, of a message with many requests."""
 
 
 class Turn(NamedTuple):

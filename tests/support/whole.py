@@ -47,6 +47,13 @@ STREAMS: Final = {
 }
 """The paths of the methods that answer with a stream."""
 
+FEEDS: Final = {
+    f"/{method.containing_service.full_name}/{method.name}"
+    for method in METHODS.values()
+    if method.client_streaming
+}
+"""The paths of those that also take one."""
+
 
 def request_types(service: str) -> dict[str, type[Message]]:
     """The requests of a service's methods by the methods' names."""
@@ -62,11 +69,13 @@ def path_of(request: Message) -> str:
 class Caller:
     """Somebody with a channel to the service, who reads at least what they wrote.
 
-    `token` is that of the latest write, empty before the first.
+    `token` is that of the latest write, empty before the first. `address` is for channels of one's
+    own, which outlive this one.
     """
 
-    def __init__(self, channel: grpc.Channel) -> None:
+    def __init__(self, channel: grpc.Channel, address: str = "") -> None:
         self.channel = channel
+        self.address = address
         self.token = ""
 
     def ask(
@@ -118,8 +127,13 @@ class Caller:
         timeout: float = TIMEOUT_SECONDS,
     ) -> Iterator[Iterator[bytes]]:
         """The answers of a stream as they come; it is cancelled at the end of the block."""
-        method: Any = self.channel.unary_stream(path)
-        answers = method(raw, timeout=timeout, metadata=tuple(metadata))
+        answers: Any
+        if path in FEEDS:
+            fed: Any = self.channel.stream_stream(path)
+            answers = fed(iter([raw]), timeout=timeout, metadata=tuple(metadata))
+        else:
+            method: Any = self.channel.unary_stream(path)
+            answers = method(raw, timeout=timeout, metadata=tuple(metadata))
         try:
             yield answers
         finally:
@@ -164,6 +178,6 @@ def whole_service(
     address = loop.run(service.__aenter__())
     try:
         with grpc.insecure_channel(address) as channel:
-            yield Caller(channel)
+            yield Caller(channel, address)
     finally:
         loop.run(service.__aexit__(None, None, None))

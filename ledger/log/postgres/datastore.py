@@ -53,7 +53,7 @@ def connection_arguments(database: Database) -> dict[str, Any]:
     try:
         given = conninfo_to_dict(database.url)
     except psycopg.Error as error:
-        raise LogUnavailable(str(database), "open", reason_of(error)) from None
+        raise LogUnavailable(str(database), "connect to", reason_of(error)) from None
     options = (
         f"{given.get('options') or ''} -c search_path={database.schema}"
         f" -c statement_timeout={round(database.statement_seconds * 1000)}"
@@ -108,14 +108,15 @@ class LedgerDatastore(postgres.PostgresDatastore):
         """A connection of one's own, in autocommit; the caller closes it.
 
         Raises:
-            psycopg.OperationalError: it cannot be made.
+            LogUnavailable: it cannot be made.
         """
-        connection = psycopg.connect(self.database.url, autocommit=True, **self._arguments)
-        try:
-            _set_up(connection)
-        except BaseException:
-            connection.close()
-            raise
+        with translated(str(self.database), "connect to"):
+            connection = psycopg.connect(self.database.url, autocommit=True, **self._arguments)
+            try:
+                _set_up(connection)
+            except BaseException:
+                connection.close()
+                raise
         return connection
 
     def rows(

@@ -17,19 +17,25 @@ if TYPE_CHECKING:
 REASONS: Final = {
     "25006": "the server is a standby and takes reads alone; name the primary, or add"
     " target_session_attrs=read-write to the URL",
-    "28000": "the server refuses the user; look at its pg_hba.conf",
-    "28P01": "the password is wrong or missing",
-    "3D000": "the server has no such database; make it with CREATE DATABASE",
-    "42501": "the user lacks a privilege",
+    "42501": "the user lacks a privilege; the ledger's schema has to belong to it, or it has to be"
+    " allowed to create one",
     "42P01": "its tables are gone",
     "53100": "the server's disk is full",
-    "53300": "the server takes no more connections",
-    "53400": "the server takes no more connections",
-    "55P03": "a lock was waited for too long",
     "57014": "it took longer than a statement may",
-    "57P03": "the server is starting up or shutting down",
 }
 """A phrase for each SQLSTATE that an operator can do something about."""
+
+ADVICE: Final = {
+    "password": "give the right one in OKR_DATABASE_URL, PGPASSWORD or ~/.pgpass",
+    "does not exist": "make it first, with CREATE ROLE or CREATE DATABASE",
+    "pg_hba.conf": "the server has to allow this user from here",
+    "too many": "raise the server's max_connections, or lower OKR_DATABASE_CONNECTIONS",
+    "remaining connection slots": "raise the server's max_connections, or lower"
+    " OKR_DATABASE_CONNECTIONS",
+    "timeout expired": "can the server be reached from here?",
+    "SSL": "let sslmode in the URL agree with the server, or set the server's certificate up",
+}
+"""What to do, by what libpq says when it cannot connect: such an error has no SQLSTATE."""
 
 
 def is_lost(error: Exception | None) -> bool:
@@ -48,12 +54,12 @@ def reason_of(error: Exception) -> str:
         return "no connection came free in time"
     if isinstance(error, PoolClosed):
         return "it was closed"
-    state = getattr(error, "sqlstate", None)
-    if state in REASONS:
-        return REASONS[state]
+    if isinstance(error, psycopg.Error) and error.sqlstate is not None:
+        return REASONS.get(error.sqlstate) or error.diag.message_primary or "the database failed"
     # libpq names host, port and user here, never the password.
-    said = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return said[-1] if said else "the database failed"
+    told = " ".join(str(error).split()) or "the database failed"
+    advice = next((advice for part, advice in ADVICE.items() if part in told), "")
+    return f"{told}; {advice}" if advice else told
 
 
 @contextmanager

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
+from ledger.log.errors import LogUnavailable
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -58,6 +60,7 @@ class Notifier:
 
     def _run(self) -> None:
         connection: Connection[Any] | None = None
+        told = 0
         while not self._ended.is_set() or self._grown.is_set():
             self._grown.wait()
             self._grown.clear()
@@ -65,11 +68,10 @@ class Notifier:
             try:
                 if connection is None:
                     connection = self._connect()
-                if self._newest:
-                    connection.execute(
-                        "SELECT pg_notify(%s, %s)", [self._channel, str(self._newest)]
-                    )
-            except psycopg.Error:
+                if (newest := self._newest) > told:
+                    connection.execute("SELECT pg_notify(%s, %s)", [self._channel, str(newest)])
+                    told = newest
+            except (LogUnavailable, psycopg.Error):
                 # The next append tells of this one too.
                 if connection is not None:
                     connection.close()

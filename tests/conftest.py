@@ -6,6 +6,7 @@ from itertools import count
 import pytest
 
 from ledger.log.database import Database
+from tests.support.databases import ledgers_in
 from tools.postgres import Postgres
 
 # The last of these markers that a test carries decides its place.
@@ -37,3 +38,13 @@ SCHEMAS = count(1)
 def postgres_database(postgres: Postgres) -> Database:
     """A schema of that PostgreSQL that nobody has used yet."""
     return Database(postgres.url(), schema=f"okr_{next(SCHEMAS)}")
+
+
+@pytest.fixture(
+    scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.contract)]
+)
+def each_database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A test that uses it runs with its ledgers in each database; the name of the present one."""
+    postgres = request.param == "postgres"
+    with ledgers_in(request.getfixturevalue("postgres") if postgres else None):
+        yield request.param

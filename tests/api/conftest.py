@@ -35,6 +35,11 @@ def loop() -> LoopThread:
     return shared_loop()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def both(each_database: str) -> None:
+    """Every test here runs on both databases."""
+
+
 @pytest.fixture
 def me(loop: LoopThread, tmp_path: Path) -> Iterator[Caller]:
     """A caller of a service whose ledger is empty."""

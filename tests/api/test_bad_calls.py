@@ -32,6 +32,7 @@ from tests.support.ask import (
     revise,
     team,
 )
+from tests.support.databases import ON_SQLITE_ALONE
 from tests.support.serving import Refused, refused
 from tests.support.whole import SERVICES, Caller, path_of, request_types
 
@@ -216,6 +217,7 @@ def held(file: Path) -> Iterator[None]:
         yield
 
 
+@ON_SQLITE_ALONE
 def test_what_was_still_waiting_at_its_deadline_is_not_written(me: Caller, tmp_path: Path) -> None:
     me.ask(team("first"))
     with held(tmp_path / "okr-ledger.db"):

@@ -30,6 +30,7 @@ from service.lane.desk import Desk
 from service.lane.places import InThread
 from tests.api.cases import TABLES
 from tests.support.ask import Q3, cycle, new, objective, team
+from tests.support.databases import ON_SQLITE_ALONE
 from tests.support.serving import LoopThread, Refused, served
 from tests.support.whole import Caller, whole_service
 
@@ -236,6 +237,7 @@ PROVOKED: Final[dict[str, tuple[StatusCode, Callable[[Place], Refused]]]] = {
 }
 
 
+@ON_SQLITE_ALONE
 @pytest.mark.parametrize("reason", PROVOKED)
 def test_a_failure_of_the_service_is_told_by_its_reason(
     reason: str, loop: LoopThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

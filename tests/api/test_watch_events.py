@@ -51,6 +51,7 @@ from tests.support.ask import (
     update_objective,
     update_team,
 )
+from tests.support.databases import ledger
 from tests.support.serving import LoopThread, Refused, refused
 from tests.support.whole import Caller, path_of, whole_service
 
@@ -409,8 +410,8 @@ def until(holds: Any, seconds: float = 10) -> None:
 @contextmanager
 def ending(loop: LoopThread, folder: Path) -> Iterator[tuple[Caller, Callable[[], float]]]:
     """A caller of a service that gives its calls a minute, and what ends it: gives the seconds."""
-    url = f"sqlite:///{folder / 'okr-ledger.db'}"
-    service = running(Settings(database_url=url, listen="127.0.0.1:0", drain_seconds=60.0))
+    place = {"database_url": ledger(folder).url, "database_schema": ledger(folder).schema}
+    service = running(Settings(**place, listen="127.0.0.1:0", drain_seconds=60.0))
     address = loop.run(service.__aenter__())
 
     def end() -> float:
@@ -449,7 +450,7 @@ def test_an_open_stream_does_not_hold_up_the_end_and_is_told_why(
 def test_a_caller_that_does_not_read_is_cut_off_at_the_end(
     loop: LoopThread, tmp_path: Path
 ) -> None:
-    append_team_events(tmp_path / "okr-ledger.db", 2000, title_length=20_000)
+    append_team_events(ledger(tmp_path), 2000, title_length=20_000)
     with ending(loop, tmp_path) as (me, end), raw(me) as stuck:
         next(stuck)
         time.sleep(0.3)
@@ -479,7 +480,7 @@ def test_a_caller_that_does_not_read_makes_the_service_stop_reading(
     loop: LoopThread, tmp_path: Path, read: list[int]
 ) -> None:
     count = 3000
-    append_team_events(tmp_path / "okr-ledger.db", count, title_length=20_000)
+    append_team_events(ledger(tmp_path), count, title_length=20_000)
     with whole_service(loop, tmp_path, follower="separate") as me:
         read.clear()
         with me.watch(from_beginning()) as answers:

@@ -61,7 +61,7 @@ EVERY: Final[tuple[type[Message], ...]] = (
 
 @pytest.fixture(scope="module", params=SEEDS)
 def compared(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, each_database: str
 ) -> Iterator[Comparison]:
     """A random year of at least 2 000 events, and what asks about it."""
     folder, clock, seed = tmp_path_factory.mktemp("year"), Clock(), request.param

@@ -13,9 +13,8 @@ from google.protobuf.message import Message
 from ledger.call import Caller
 from ledger.log.command import Done
 from ledger.log.contract import EventLog
-from ledger.log.database import Database
 from ledger.log.lane import WriteLane
-from ledger.log.sqlite import open_log
+from ledger.log.opening import open_log
 from ledger.model import Domain
 from ledger.refusals import Refusal
 from ledger.rpc import METHODS, REQUESTS, LedgerRpc
@@ -27,6 +26,7 @@ from projections.views import Views
 from service.lane.link import Answer
 from service.sealing import Sealing
 from service.validation import Validation
+from tests.support.databases import ledger
 from tests.support.whole import path_of
 
 
@@ -84,9 +84,9 @@ class Writer:
 @contextmanager
 def writing(folder: Path, clock: Callable[[], int]) -> Iterator[Writer]:
     """A writer of a new ledger in a folder, which a service may have afterwards."""
-    file = folder / "okr-ledger.db"
+    database = ledger(folder)
     with (
-        closing(open_log(file)) as log,
-        closing(Views(Database(f"sqlite:///{file}"), log.identity())) as views,
+        closing(open_log(database)) as log,
+        closing(Views(database, log.identity())) as views,
     ):
         yield Writer(log, views, clock)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import closing
-from pathlib import Path
 
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
 from ledger.log.contract import Append, EncodedEvent
-from ledger.log.sqlite import now_us, open_log
+from ledger.log.database import Database
+from ledger.log.opening import open_log
+from ledger.log.sqlite import now_us
 from okr.v1 import events_pb2 as facts
 from okr.v1.values_pb2 import TeamDefinition
 
@@ -17,9 +18,9 @@ TEAMS = 50
 BATCH = 1000
 
 
-def append_team_events(file: Path, count: int, *, title_length: int = 20) -> None:
+def append_team_events(database: Database, count: int, *, title_length: int = 20) -> None:
     """Makes a log whose events register `TEAMS` teams and then rename them, one after the other."""
-    with closing(open_log(file)) as log:
+    with closing(open_log(database)) as log:
         for first in range(0, count, BATCH):
             numbers = range(first, min(first + BATCH, count))
             events = [_encoded(number, title_length) for number in numbers]

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import psycopg
+import pytest
 
 from ledger.log.database import Database
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tools.postgres import Postgres
+
+ON_SQLITE_ALONE = pytest.mark.parametrize("each_database", ["sqlite"], indirect=True)
+"""For a test that reaches into the ledger's file."""
 
 _servers: list[Postgres | None] = [None]
 

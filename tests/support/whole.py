@@ -17,6 +17,7 @@ from ledger.log.sqlite import now_us
 from okr.v1.operations_service_pb2 import GetStatusRequest
 from server import running
 from service.settings import Settings
+from tests.support.databases import ledger
 from tests.support.serving import LoopThread, Refused, refused
 
 TIMEOUT_SECONDS: Final = 20.0
@@ -167,14 +168,14 @@ class Caller:
 def whole_service(
     loop: LoopThread, folder: Path, *, clock: Callable[[], int] = now_us, **settings: Any
 ) -> Iterator[Caller]:
-    """The service on a free port, with its ledger in the folder, and a caller of it.
+    """The service on a free port, with the ledger of the folder, and a caller of it.
 
     The write lane is a thread here, so that a test may reach into it and set its `clock`.
     """
     chosen = {"listen": "127.0.0.1:0", "drain_seconds": 5.0, "lane": "thread", **settings}
-    service = running(
-        Settings(database_url=f"sqlite:///{folder / 'okr-ledger.db'}", **chosen), clock=clock
-    )
+    database = ledger(folder)
+    place = {"database_url": database.url, "database_schema": database.schema}
+    service = running(Settings(**{**place, **chosen}), clock=clock)
     address = loop.run(service.__aenter__())
     try:
         with grpc.insecure_channel(address) as channel:

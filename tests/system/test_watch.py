@@ -15,6 +15,7 @@ from okr import AsyncOkrClient
 from okr.v1.replay_service_pb2 import WatchEventsRequest
 from tests.support.appended import append_team_events
 from tests.support.ask import team
+from tests.support.databases import ledger
 from tests.support.dropping import Dropping, dropping
 from tests.support.server_process import server_process
 from tests.support.whole import Caller
@@ -43,7 +44,7 @@ async def watched(address: str, start: int, end: int) -> list[int]:
 @pytest.mark.slow
 @pytest.mark.system
 def test_every_subscriber_sees_every_event_once_and_in_order(tmp_path: Path) -> None:
-    append_team_events(tmp_path / "okr-ledger.db", EVENTS - LIVE)
+    append_team_events(ledger(tmp_path), EVENTS - LIVE)
     chance = random.Random(SEED)
 
     def write_on(address: str) -> None:

@@ -410,8 +410,14 @@ def until(holds: Any, seconds: float = 10) -> None:
 @contextmanager
 def ending(loop: LoopThread, folder: Path) -> Iterator[tuple[Caller, Callable[[], float]]]:
     """A caller of a service that gives its calls a minute, and what ends it: gives the seconds."""
-    place = {"database_url": ledger(folder).url, "database_schema": ledger(folder).schema}
-    service = running(Settings(**place, listen="127.0.0.1:0", drain_seconds=60.0))
+    database = ledger(folder)
+    settings = Settings(
+        database_url=database.url,
+        database_schema=database.schema,
+        listen="127.0.0.1:0",
+        drain_seconds=60.0,
+    )
+    service = running(settings)
     address = loop.run(service.__aenter__())
 
     def end() -> float:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ledger.log.database import Database
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 20.0
@@ -50,20 +52,25 @@ class ServerProcess:
 
 @contextmanager
 def server_process(
-    folder: Path, *arguments: str, database: str = "okr-ledger.db", name: str = "server"
+    folder: Path,
+    *arguments: str,
+    database: str = "okr-ledger.db",
+    name: str = "server",
+    at: Database | None = None,
 ) -> Iterator[ServerProcess]:
-    """A server on a free port of 127.0.0.1, with its ledger in the folder; killed at the end."""
+    """A server on a free port of 127.0.0.1; killed at the end.
+
+    Its ledger is the file `database` in the folder, unless it is `at` another place.
+    """
     log = folder / f"{name}.log"
-    command = [
-        *("--database-url", f"sqlite:///{folder / database}"),
-        *("--listen", "127.0.0.1:0", "--log-format", "json"),
-        *arguments,
-    ]
+    at = at or Database(f"sqlite:///{folder / database}")
+    place = {"OKR_DATABASE_URL": at.url, "OKR_DATABASE_SCHEMA": at.schema}
+    command = ["--listen", "127.0.0.1:0", "--log-format", "json", *arguments]
     with log.open("wb") as output:
         started = subprocess.Popen(
             [sys.executable, str(ROOT / "server.py"), *command],
             cwd=folder,
-            env=environment(),
+            env=environment() | place,
             stdin=subprocess.DEVNULL,
             stderr=output,
         )

@@ -11,6 +11,7 @@ import pytest
 
 from ledger.log.command import Command, Done
 from ledger.log.contract import Accepted, Append, EncodedEvent, EventLog, RequestKey
+from ledger.log.database import Database
 from ledger.log.errors import (
     ClockBehind,
     Contended,
@@ -20,7 +21,7 @@ from ledger.log.errors import (
     UnknownEventType,
 )
 from ledger.log.group import ATTEMPTS, GroupCommit, Result
-from ledger.log.sqlite import LedgerRecorder, open_log
+from ledger.log.opening import open_log
 from ledger.refusals import Exists, NotFound
 from okr.v1.events_pb2 import TeamRegistered
 from tests.contract.builders import event
@@ -37,13 +38,13 @@ from tests.ledger.log.teams import (
 )
 
 SECOND = 1_000_000
-NOW = 1_800_000_000 * SECOND
+NOW = 1_700_000_000 * SECOND
 
 
 class Bench:
     """A group commit over a real log with a fault in between and a clock that is set."""
 
-    def __init__(self, log: LedgerRecorder) -> None:
+    def __init__(self, log: EventLog) -> None:
         self.log = log
         self.faulty = FaultyLog(log)
         self.teams = Teams()
@@ -80,9 +81,13 @@ def foreign_event(stream: str, version: int, request: RequestKey | None = None) 
     )
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    log = open_log(tmp_path / "okr-ledger.db")
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.contract)])
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    if request.param == "sqlite":
+        database = Database(f"sqlite:///{tmp_path / 'okr-ledger.db'}")
+    else:
+        database = request.getfixturevalue("postgres_database")
+    log = open_log(database)
     yield Bench(log)
     log.close()
 

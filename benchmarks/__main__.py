@@ -22,6 +22,7 @@ from benchmarks.quarter import commit_quarter, sample_response
 from benchmarks.requests import read_requests, write_requests
 from benchmarks.results import flush_milliseconds, results_table, write_results
 from benchmarks.servers import Server, start_ledger, start_noop, start_stock
+from benchmarks.stream import measure_stream
 from benchmarks.sustained import measure_sustained
 from benchmarks.workload import check_ins
 
@@ -38,6 +39,7 @@ class Part(StrEnum):
 
     CEILING = "ceiling"
     APPEND = "append"
+    STREAM = "stream"
     MEMORY = "memory"
     INSTANTS = "instants"
 
@@ -67,7 +69,7 @@ def main(
         driver = Driver(place / "check-ins.requests", progress)
         write_requests(driver.requests, check_ins(datetime.now(UTC).date()))
         figures = {"flush_ms": flush_milliseconds(place)}
-        if parts & {Part.CEILING, Part.APPEND}:
+        if parts & {Part.CEILING, Part.APPEND, Part.STREAM}:
             figures |= _against_others(driver, place, parts, quick=quick)
         if Part.INSTANTS in parts:
             figures |= measure_instants(place, progress, quick=quick)
@@ -109,6 +111,9 @@ def _against_others(
                     figures |= measure_append(
                         driver, rounds, noop=noop, ledger=ledger, stock=stock, channel=channel
                     )
+            if Part.STREAM in parts:
+                rounds = QUICK_ROUNDS if quick else Rounds()
+                figures |= measure_stream(driver, rounds, noop=noop, ledger=ledger, channel=channel)
     return figures
 
 

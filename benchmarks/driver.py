@@ -1,7 +1,8 @@
 """Loads servers with the workload, shows how far it is and keeps account of what failed."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.progress import Progress
@@ -39,7 +40,16 @@ class Driver:
         report = drive(server, self.requests, load, on_progress)
         self._progress.update(task, completed=report.ok, total=report.ok)
         for code, count in report.failures.items():
-            key = f"{server.name}: {code}"
-            self.failures[key] += count
-            self.examples.setdefault(key, report.examples[code])
+            self.failed(f"{server.name}: {code}", count, report.examples[code])
         return report
+
+    @contextmanager
+    def shown(self, title: str) -> Iterator[Callable[[int], None]]:
+        """A line for a load that is driven in another way; gives what to call with its count."""
+        task = self._progress.add_task(title, total=None)
+        yield lambda count: self._progress.update(task, completed=count, total=count)
+
+    def failed(self, key: str, count: int, example: str) -> None:
+        """Keeps account of calls that were not answered OK."""
+        self.failures[key] += count
+        self.examples.setdefault(key, example)

@@ -103,7 +103,7 @@ async def running(
 
         views = Views(database, identity)
         stack.callback(views.close)
-        views.prepare(lambda: ledger.head().position)
+        views.open(ledger)
         head = ledger.head().position
         follower = Follower(ledger, views)
         in_process = settings.follower == "in_process"
@@ -118,7 +118,7 @@ async def running(
 
         def progress() -> list[Progress]:
             at = views.progress
-            return [Progress(at.projection, at.position, at.stopped_position)]
+            return [Progress(at.projection, max(at.position, 0), at.stopped_position)]
 
         reader = Reader(ledger, views, tokens, clock or now_us)
         sealing = Sealing(ledger, tokens, desk.ask, reader)

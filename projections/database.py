@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
@@ -41,6 +41,10 @@ WAIT_SECONDS: Final = 5
 UNAVAILABLE: Final = (OperationalError, InterfaceError, PoolTimeout)
 """What says that a database cannot be used now; it may pass by itself."""
 
+CATALOGUE: Final = 0
+"""In the place of a generation's number: the catalogue of them all."""
+
+_RECORDING: Final = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL")
 _WRITING: Final = (
     "PRAGMA journal_mode=WAL",
     # The tables can be built anew: a crash may cost the last batches, never their consistency.
@@ -53,23 +57,31 @@ _WRITING: Final = (
 _READING: Final = ("PRAGMA query_only=ON", "PRAGMA cache_size=-8192")
 
 
-def views_file(log_file: Path) -> Path:
-    """The read models' file beside a log's on SQLite: `x.db` → `x.views.db`."""
-    return log_file.with_name(f"{log_file.stem}.views{log_file.suffix or '.db'}")
+def views_file(log_file: Path, number: int = CATALOGUE) -> Path:
+    """The file of a generation beside a log on SQLite, `x.views-3.db`, or their catalogue's."""
+    which = f"-{number}" if number else ""
+    return log_file.with_name(f"{log_file.stem}.views{which}{log_file.suffix or '.db'}")
 
 
-def writer(log: Database) -> Engine:
-    """An engine for the read models beside a log, whose transactions write.
+def dialect_of(log: Database) -> Dialect:
+    """How the database of a log is spoken to; asks nobody."""
+    return URL.create("postgresql" if log.is_postgres else "sqlite").get_dialect()()
+
+
+def recorder(log: Database) -> Engine:
+    """An engine for the catalogue, each of whose commits is durable."""
+    return _writer(log, CATALOGUE, _RECORDING)
+
+
+def writer(log: Database, number: int) -> Engine:
+    """An engine for a generation of the read models, whose transactions write.
 
     On SQLite they hold the write lock from their start.
     """
-    pool = {"pool_size": 1, "max_overflow": 2, "pool_timeout": WAIT_SECONDS}
-    if log.is_postgres:
-        return postgres.engine(log, read_only=False, **pool)
-    return _engine(log, _WRITING, "BEGIN IMMEDIATE", pool)
+    return _writer(log, number, _WRITING)
 
 
-def reader(log: Database) -> Engine:
+def reader(log: Database, number: int) -> Engine:
     """The same for reading: each transaction sees one state of the tables, from any thread."""
     most = log.readers if log.is_postgres else READERS
     pool = {
@@ -78,13 +90,22 @@ def reader(log: Database) -> Engine:
         "pool_timeout": WAIT_SECONDS,
     }
     if log.is_postgres:
-        return postgres.engine(log, read_only=True, **pool)
-    return _engine(log, _READING, "BEGIN", pool)
+        return postgres.engine(log, number, read_only=True, **pool)
+    return _engine(log, number, _READING, "BEGIN", pool)
 
 
-def _engine(log: Database, pragmas: Sequence[str], begin: str, pool: Mapping[str, int]) -> Engine:
+def _writer(log: Database, number: int, pragmas: Sequence[str]) -> Engine:
+    pool = {"pool_size": 1, "max_overflow": 2, "pool_timeout": WAIT_SECONDS}
+    if log.is_postgres:
+        return postgres.engine(log, number, read_only=False, **pool)
+    return _engine(log, number, pragmas, "BEGIN IMMEDIATE", pool)
+
+
+def _engine(
+    log: Database, number: int, pragmas: Sequence[str], begin: str, pool: Mapping[str, int]
+) -> Engine:
     engine = create_engine(
-        URL.create("sqlite", database=str(views_file(log.file))),
+        URL.create("sqlite", database=str(views_file(log.file, number))),
         # No transactions of the driver's own making: `begin` below starts each.
         connect_args={"isolation_level": None, "timeout": WAIT_SECONDS},
         **pool,
@@ -117,10 +138,61 @@ def reads_told() -> Iterator[None]:
         raise ReadModelsUnavailable(str(getattr(error, "orig", error)).strip()) from error
 
 
+@contextmanager
+def both(log: Database, one: int, other: int) -> Iterator[tuple[Connection, str, str]]:
+    """A connection that reads the tables of two generations, and the schema of each there."""
+    engine = reader(log, one)
+    try:
+        with engine.connect() as connection:
+            if log.is_postgres:
+                postgres.take_time(connection)
+                yield (
+                    connection,
+                    postgres.views_schema(log, one),
+                    postgres.views_schema(log, other),
+                )
+            else:
+                with closing(connection.connection.cursor()) as cursor:
+                    file = str(views_file(log.file, other))
+                    cursor.execute("ATTACH DATABASE ? AS other", (file,))
+                yield connection, "main", "other"
+    finally:
+        engine.dispose()
+
+
 def begin_alone(connection: Connection) -> None:
-    """Lets no other transaction that lays tables out be open beside this one."""
+    """Lets no other transaction that begins so be open beside this one."""
     if connection.dialect.name == "postgresql":
         postgres.take_turns(connection)
+
+
+def make_room(connection: Connection) -> None:
+    """Makes the schema where the database has schemas and this one is missing."""
+    if connection.dialect.name == "postgresql":
+        postgres.make_schema(connection)
+
+
+def take_time(connection: Connection) -> None:
+    """Lets each statement of the transaction take as long as it takes."""
+    if connection.dialect.name == "postgresql":
+        postgres.take_time(connection)
+
+
+def flush(engine: Engine) -> None:
+    """Makes what was committed durable, where a commit is only consistent."""
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection, closing(connection.connection.cursor()) as cursor:
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def drop(connection: Connection, log: Database, number: int) -> None:
+    """Removes a generation's tables, which nobody may use; it is no error if there are none."""
+    if log.is_postgres:
+        postgres.drop_schema(connection, postgres.views_schema(log, number))
+        return
+    file = views_file(log.file, number)
+    for ending in ("", "-wal", "-shm"):
+        file.with_name(file.name + ending).unlink(missing_ok=True)
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:

@@ -55,6 +55,45 @@ class Displaced(ProjectionError):
 
 
 @dataclass(eq=False)
+class RebuildRunning(ProjectionError):
+    """The read models are being built by another process, or another part of this one."""
+
+    builder: str
+
+    def __str__(self) -> str:
+        builder = self.builder or "another process"
+        return f"the read models are being built by {builder} already"
+
+
+@dataclass(eq=False)
+class TablesDiffer(ProjectionError):
+    """Tables that were built are not the same as those that serve; a sentence for each table."""
+
+    built: int
+    serving: int
+    differences: tuple[str, ...]
+
+    def __str__(self) -> str:
+        told = (
+            f"generation {self.built}, built now, differs from {self.serving}, which still serves"
+        )
+        return "\n".join([told, *self.differences])
+
+
+@dataclass(eq=False)
+class TablesUnavailable(ProjectionError):
+    """Tables that are being built cannot be written now; `reason` is the database's own."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"the read models cannot be built now: {self.reason}; those that serve are as they"
+            " were, and the next rebuild goes on from here"
+        )
+
+
+@dataclass(eq=False)
 class ReadModelsUnavailable(ProjectionError):
     """The read models' database cannot be read now; `reason` is what it said."""
 

@@ -9,7 +9,13 @@ import structlog
 
 from ledger.log.errors import LogUnavailable
 from projections.database import UNAVAILABLE
-from projections.errors import Displaced, FailingEvent, Overtaken, ReadModelsUnavailable
+from projections.errors import (
+    Displaced,
+    FailingEvent,
+    Overtaken,
+    ReadModelsUnavailable,
+    RebuildRunning,
+)
 from projections.read_model import Folding
 
 if TYPE_CHECKING:
@@ -17,6 +23,7 @@ if TYPE_CHECKING:
 
     from ledger.event import Record
     from ledger.log.contract import Head
+    from projections.building import Building
     from projections.read_model import Batch
     from projections.views import Views
 
@@ -32,8 +39,8 @@ GATHER_SECONDS: Final = 0.1
 LONGEST_PAUSE_SECONDS: Final = 2.0
 """The longest pause between attempts while a database cannot be used."""
 
-PASSING: Final = (*UNAVAILABLE, ReadModelsUnavailable, LogUnavailable)
-"""What may pass by itself: a locked file, a full disk, a lost connection."""
+PASSING: Final = (*UNAVAILABLE, ReadModelsUnavailable, LogUnavailable, RebuildRunning)
+"""What may pass by itself: a locked file, a full disk, a lost connection, another who builds."""
 
 log = structlog.get_logger(__name__)
 
@@ -71,6 +78,7 @@ class Follower:
         self._on_progress = on_progress
         self._more = Event()
         self._position = -1
+        self._building: Building | None = None
         self._attempt = 0
 
     def wake(self) -> None:
@@ -82,6 +90,12 @@ class Follower:
 
         Whoever sets `stop` calls `wake` too, or waits for the next poll.
         """
+        try:
+            self._run(stop)
+        finally:
+            self._end_building()
+
+    def _run(self, stop: Event) -> None:
         while not stop.is_set():
             try:
                 taken = self.step()
@@ -109,6 +123,7 @@ class Follower:
         Raises:
             FailingEvent: an event cannot be folded.
             Displaced: another version took the tables over.
+            RebuildRunning: there are no tables, and another process builds them.
             LogUnavailable, ReadModelsUnavailable, OperationalError: a database cannot be used now.
         """
         try:
@@ -117,15 +132,21 @@ class Follower:
         except (FailingEvent, Displaced) as failure:
             self._halt(failure)
             raise
+        finally:
+            self._end_building()
         return self._position
 
     def step(self) -> int:
         """Takes in one page; the number of its events, 0 at the end. Errors as `catch_up`."""
         if self._position < 0:
-            self._position = self._views.prepare(lambda: self._source.head().position)
+            taken = self._begin()
+            if taken:
+                return taken
+        if not self._views.look():
+            raise Displaced(self._views.progress.projection)
         records = self._source.read(self._position, BATCH)
         if not records:
-            # Nothing else would tell that the tables were cleared, or followed by another.
+            # Nothing else would tell that others follow the tables, or that other tables serve.
             return self._resume()
         batch = self._folding.batch(self._position, records)
         if batch.last_position > self._position:
@@ -137,10 +158,39 @@ class Follower:
             raise batch.failure
         return len(records)
 
+    def _begin(self) -> int:
+        """Opens the tables that serve: 0. Where there are none, builds them, a page at a time."""
+        if self._building is None:
+            position = self._views.open(self._source)
+            if position is not None:
+                self._position = position
+                return 0
+            self._building = self._views.build(self._source)
+        taken = self._built(self._building)
+        if not taken:
+            self._building.switch()
+            self._end_building()
+        return taken or BATCH
+
+    def _built(self, building: Building) -> int:
+        """Builds on by a page; 0 where there is nothing more to take in."""
+        try:
+            taken = building.step()
+        except FailingEvent:
+            # What comes before it serves. Following comes to it next, stops there and says so.
+            return 0
+        self._on_progress(building.position)
+        return taken
+
+    def _end_building(self) -> None:
+        if self._building is not None:
+            self._building.close()
+            self._building = None
+
     def _write(self, batch: Batch) -> None:
         self._views.write(self._position, batch)
         self._position = batch.last_position
-        self._views.progress.reach(self._position)
+        self._views.reach(self._position)
         self._on_progress(self._position)
 
     def _resume(self) -> int:
@@ -150,7 +200,7 @@ class Follower:
             return 0
         log.info("projection moved by another", was=self._position, at=position)
         self._position = position
-        self._views.progress.reach(position)
+        self._views.reach(position)
         return BATCH
 
     def _halt(self, failure: FailingEvent | Displaced) -> None:

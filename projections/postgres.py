@@ -1,6 +1,7 @@
-"""The read models on PostgreSQL: a schema of their own beside the log's, `okr` → `okr_views`.
+"""The read models on PostgreSQL: a schema for each generation beside the log's, `okr_views_3`.
 
-Connections from here see no other schema, so that no statement names it.
+Their catalogue is in `okr_views`. A connection from here sees one of these schemas and no other, so
+that no statement names it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from functools import cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
@@ -26,13 +27,13 @@ WITH_COPY: Final = 64
 """Rows from which COPY is cheaper than INSERT: it takes three round trips instead of one."""
 
 
-def views_schema(database: Database) -> str:
-    """The schema of the read models beside a log's."""
-    return f"{database.schema}_views"
+def views_schema(database: Database, number: int) -> str:
+    """The schema of a generation of the read models, of their catalogue for 0."""
+    return f"{database.schema}_views_{number}" if number else f"{database.schema}_views"
 
 
-def connect(database: Database) -> Session[Any]:
-    """A session that sees the read models alone; each statement is its own transaction.
+def connect(database: Database, number: int = 0) -> Session[Any]:
+    """A session that sees a generation alone; each statement is its own transaction.
 
     Raises:
         LogUnavailable: the URL cannot be understood.
@@ -42,15 +43,15 @@ def connect(database: Database) -> Session[Any]:
 
     from ledger.log.postgres.datastore import connection_arguments
 
-    beside = replace(database, schema=views_schema(database))
+    beside = replace(database, schema=views_schema(database, number))
     return psycopg.connect(database.url, autocommit=True, **connection_arguments(beside))
 
 
-def engine(database: Database, *, read_only: bool, **pool: Any) -> Engine:
+def engine(database: Database, number: int, *, read_only: bool, **pool: Any) -> Engine:
     """Sessions for transactions: each reading one sees one state, a writing one the newest."""
 
     def session() -> Session[Any]:
-        made = connect(database)
+        made = connect(database, number)
         made.autocommit = False
         made.read_only = read_only
         return made
@@ -70,15 +71,19 @@ def take_turns(connection: Connection) -> None:
     connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
 
 
-def lay_out_alone(connection: Connection, tracking: Table) -> None:
-    """Makes the schema where it is missing, and waits for those who read in it.
+def take_time(connection: Connection) -> None:
+    """Lifts the limit on how long a statement takes for the rest of the transaction."""
+    connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
 
-    Each read begins with `tracking`: so none sees tables that were emptied since.
-    """
-    if not connection.execute(text("SELECT current_schema() IS NOT NULL")).scalar_one():
-        connection.exec_driver_sql(f"CREATE SCHEMA {schema_of(connection)}")
-    elif inspect(connection).has_table(tracking.name):
-        connection.exec_driver_sql(f"LOCK TABLE {tracking.name} IN ACCESS EXCLUSIVE MODE")
+
+def make_schema(connection: Connection) -> None:
+    """Makes the schema that the connection sees, if it is missing."""
+    connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {schema_of(connection)}")
+
+
+def drop_schema(connection: Connection, schema: str) -> None:
+    """Removes a schema and all that is in it; it is no error if there is none."""
+    connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
 
 
 def schema_of(connection: Connection) -> str:

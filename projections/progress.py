@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from threading import Event, Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ledger.log.errors import DeadlinePassed
 from projections.errors import ProjectionStopped
@@ -12,6 +12,10 @@ from projections.errors import ProjectionStopped
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Future
     from collections.abc import Iterable
+
+
+NOTHING: Final = -1
+"""The position of read models that are not there yet: even position 0 is waited for."""
 
 
 class Progress:
@@ -24,13 +28,13 @@ class Progress:
         self.projection = projection
         self.wanted = Event()
         self._lock = Lock()
-        self._position = 0
+        self._position = NOTHING
         self._stopped: int | None = None
         self._waiting: dict[Future[None], int] = {}
 
     @property
     def position(self) -> int:
-        """The last event that the read models hold."""
+        """The last event that the read models hold; NOTHING while there are none."""
         return self._position
 
     @property
@@ -39,7 +43,7 @@ class Progress:
         return self._stopped or 0
 
     def reach(self, position: int) -> None:
-        """The tables are at a position, which is lower than before once they were cleared."""
+        """The tables are at a position."""
         with self._lock:
             self._position = position
             self._stopped = None

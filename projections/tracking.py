@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from eventsourcing.persistence import IntegrityError, Tracking, TrackingRecorder
-from sqlalchemy import Column, Table, delete, insert, inspect, select, update
+from sqlalchemy import Column, Table, insert, inspect, select, update
 
-from projections import postgres
 from projections.errors import Overtaken
 from projections.tables import TABLES, TEXT, WHOLE
 
@@ -141,15 +140,6 @@ class Tracker(TrackingRecorder):
             .where(tracking.c.projection == PROJECTION, tracking.c.log_id == log_id)
             .values(stopped_position=failure.position, stopped_reason=str(failure))
         )
-
-    def reset(self, connection: Connection, log_id: str) -> None:
-        """Throws all read models away and begins at position 0, in the caller's transaction."""
-        if connection.dialect.name == "postgresql":
-            postgres.lay_out_alone(connection, tracking)
-        TABLES.drop_all(connection)
-        TABLES.create_all(connection)
-        connection.execute(delete(tracking))
-        self.start(connection, log_id)
 
 
 def is_laid_out(connection: Connection) -> bool:

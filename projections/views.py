@@ -1,48 +1,65 @@
-"""The read models as a whole: made anew when they do not fit the log, written, read, waited for."""
+"""The read models as a whole: the generation that serves is opened, written, read, waited for."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
 from hashlib import sha256
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from projections.database import begin_alone, insert_rows, reader, reads_told, writer
+from projections.building import Building
+from projections.database import dialect_of
 from projections.errors import Displaced
+from projections.generations import Generations
 from projections.models import READ_MODELS
 from projections.progress import Progress
 from projections.tables import TABLES
-from projections.tracking import PROJECTION, Tracker, is_laid_out
+from projections.tracking import PROJECTION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
-    from sqlalchemy import Connection, Dialect
+    from sqlalchemy import Dialect
 
     from ledger.log.contract import LogIdentity
     from ledger.log.database import Database
+    from projections.claims import Claim
     from projections.errors import FailingEvent
+    from projections.follower import Source
+    from projections.generation import Generation, Reading
     from projections.read_model import Batch, ReadModel
     from projections.tracking import Tracked
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One state of the tables: all reads on the connection see it, up to `position`."""
+class Opened:
+    """A generation in use by this process, and how many of its reads are running."""
 
-    connection: Connection
-    position: int
+    def __init__(self, generation: Generation, claim: Claim) -> None:
+        self.generation = generation
+        self.readings = 0
+        self._claim = claim
+
+    def held(self) -> bool:
+        """Whether it is kept from being removed, as it was when it was opened."""
+        return self._claim.held()
+
+    def close(self) -> None:
+        """Lets the generation go; others may remove it then."""
+        self.generation.close()
+        self._claim.release()
 
 
 class Views:
     """The read models of one log, in the database that it is in.
 
-    Opening touches nothing; `prepare` lays the tables out.
+    Making one touches nothing; `open` opens the generation that serves, if there is one. Where
+    another one comes to serve, `look` has it followed, and reads go over to it as soon as it knows
+    no less than they did before.
     """
 
     def __init__(
@@ -50,34 +67,64 @@ class Views:
     ) -> None:
         self.models = tuple(models)
         self.identity = identity
-        self._writer = writer(log)
-        self._reader = reader(log)
-        version = version_of(self.models, self._writer.dialect)
-        self.tracker = Tracker(self._writer, version, identity.epoch)
-        self.progress = Progress(f"{PROJECTION}/{version}")
+        self.version = version_of(self.models, dialect_of(log))
+        self.generations = Generations(log, identity, self.version)
+        self.progress = Progress(f"{PROJECTION}/{self.version}")
+        self._lock = Lock()
+        self._followed: Opened | None = None
+        self._read: Opened | None = None
+        self._left: list[Opened] = []
 
-    def prepare(self, head: Callable[[], int]) -> int:
-        """Lays the tables out where they are missing or do not fit the log.
+    def open(self, source: Source) -> int | None:
+        """Opens the generation that serves; the position that it holds.
 
-        They do not fit when another version or another log made them, or when they are ahead of
-        the log's `head`; they are then emptied and have to be followed from the start. Returns the
-        position that they hold.
+        None if there is none yet, or if it is ahead of the log's head: the log was restored from an
+        older copy, and a generation has to be built anew.
         """
-        with self._writer.begin() as connection:
-            begin_alone(connection)
-            found = self._fitting(connection, head)
-            if found is None:
-                self.tracker.reset(connection, self.identity.log_id)
-        position = found.position if found else 0
-        self.progress.reach(position)
+        if not self.look():
+            return None
+        position = self.tracked().position
+        # The head after the position: another process may follow while the log grows.
+        if position > source.head().position:
+            log.warning("read models are built anew", reason="they are ahead of the log")
+            self._retire()
+            return None
+        self.reach(position)
         return position
 
-    def rebuild(self) -> None:
-        """Throws the read models away; whoever follows goes on from position 0."""
-        with self._writer.begin() as connection:
-            begin_alone(connection)
-            self.tracker.reset(connection, self.identity.log_id)
-        self.progress.reach(0)
+    def build(self, source: Source, *, afresh: bool = False) -> Building:
+        """A new generation beside the one that serves; whoever asks closes it.
+
+        Raises:
+            RebuildRunning: another process builds.
+        """
+        return Building(source, self.generations, self.models, afresh=afresh)
+
+    def look(self) -> bool:
+        """Follows the generation that serves, whether or not it did before; False if none does.
+
+        Costs a look-up in the catalogue. What this process no longer uses is closed, and removed
+        where nobody else uses it either.
+        """
+        self._close_left()
+        serving = self.generations.serving()
+        followed = self._followed
+        if serving is None:
+            return False
+        if followed and followed.generation.number == serving.number and followed.held():
+            return True
+        found = self.generations.use()
+        if found is None:
+            return False
+        entry, claim = found
+        opened = Opened(self.generations.open(entry), claim)
+        if followed is not None:
+            log.info("read models opened", generation=entry.number)
+        with self._lock:
+            if followed is not None and followed is not self._read:
+                self._left.append(followed)
+            self._followed = opened
+        return True
 
     def write(self, before: int, batch: Batch) -> None:
         """Adds the rows of the events after `before`, all or none.
@@ -85,40 +132,52 @@ class Views:
         Raises:
             Overtaken: the tables are not at `before`.
         """
-        with self._writer.begin() as connection:
-            self.tracker.advance(connection, self.identity.log_id, before, batch.last_position)
-            for table, rows in batch.rows.items():
-                insert_rows(connection, table, rows)
+        self._current().write(before, batch)
 
     def stop(self, failure: FailingEvent) -> None:
         """Keeps where and why the projection stopped, for every process that reads."""
-        with self._writer.begin() as connection:
-            self.tracker.stop(connection, self.identity.log_id, failure)
+        self._current().stop(failure)
 
     def tracked(self) -> Tracked:
-        """Where the tables are.
+        """Where the followed tables are.
 
         Raises:
-            Displaced: another version, log or epoch took them over.
-            ReadModelsUnavailable: their database cannot be read now.
+            Displaced: there are none, or another version, log or epoch took them over.
         """
-        with reads_told(), self._reader.connect() as connection:
-            return self._current(connection)
+        return self._current().tracked()
+
+    def reach(self, position: int) -> None:
+        """The followed tables hold a position: tells those who wait, once reads find it there.
+
+        Reads go over to tables that they do not read from yet when these know no less than they.
+        """
+        with self._lock:
+            if self._read is not self._followed:
+                if position < self.progress.position:
+                    return
+                if self._read is not None:
+                    self._left.append(self._read)
+                self._read = self._followed
+        self.progress.reach(position)
 
     @contextmanager
     def reading(self) -> Iterator[Reading]:
         """Reads of one state of the tables, from any thread.
 
         Raises:
-            Displaced: another version, log or epoch took them over.
-            ReadModelsUnavailable: their database cannot be read now.
+            Displaced: there are none, or another version, log or epoch took them over.
         """
-        with reads_told(), self._reader.connect() as connection:
-            found = self.tracker.current(connection, self.identity.log_id)
-            if found is None:
-                # Where others laid the tables out while it waited, only a later state shows them.
-                connection.rollback()
-            yield Reading(connection, (found or self._current(connection)).position)
+        with self._lock:
+            read = self._read
+            if read is None:
+                raise Displaced(self.progress.projection)
+            read.readings += 1
+        try:
+            with read.generation.reading() as reading:
+                yield reading
+        finally:
+            with self._lock:
+                read.readings -= 1
 
     async def wait_for(self, position: int, seconds: float | None) -> None:
         """Returns once the tables hold a position, at most `seconds` from now; None waits for ever.
@@ -131,26 +190,37 @@ class Views:
 
     def close(self) -> None:
         """Closes the connections that are not in use; call it when nobody reads or follows."""
-        self._reader.dispose()
-        self._writer.dispose()
+        with self._lock:
+            opened = {*self._left, self._read, self._followed}
+            self._left.clear()
+            self._read = self._followed = None
+        for each in opened:
+            if each is not None:
+                each.close()
+        self.generations.close()
 
-    def _current(self, connection: Connection) -> Tracked:
-        found = self.tracker.current(connection, self.identity.log_id)
-        if found is None:
+    def _current(self) -> Generation:
+        if self._followed is None:
             raise Displaced(self.progress.projection)
-        return found
+        return self._followed.generation
 
-    def _fitting(self, connection: Connection, head: Callable[[], int]) -> Tracked | None:
-        """The row of tracking if the tables fit the log, else None."""
-        if not is_laid_out(connection):
-            return None
-        found = self.tracker.current(connection, self.identity.log_id)
-        # In this order: another process may append and follow meanwhile.
-        if found and found.position <= head():
-            return found
-        reason = "they are ahead of the log" if found else "another version or log made them"
-        log.warning("read models are built anew", reason=reason)
-        return None
+    def _retire(self) -> None:
+        """Has the generation that is followed serve no more."""
+        self.generations.retire(self._current().number)
+        with self._lock:
+            if self._followed is not None and self._followed is not self._read:
+                self._left.append(self._followed)
+            self._followed = None
+
+    def _close_left(self) -> None:
+        with self._lock:
+            idle = [opened for opened in self._left if not opened.readings]
+            self._left = [opened for opened in self._left if opened.readings]
+        for opened in idle:
+            opened.close()
+        if idle:
+            for number in self.generations.sweep():
+                log.info("read models removed", generation=number)
 
 
 def version_of(models: Iterable[ReadModel], dialect: Dialect) -> str:

@@ -39,12 +39,14 @@ class Watcher:
         """Reads the position once."""
         progress = self._views.progress
         try:
+            if not self._views.look():
+                return
             tracked = self._views.tracked()
         except (Displaced, ReadModelsUnavailable) as error:
             # The follower says so loudly; here the next look may find it mended.
             log.debug("the read models' position cannot be read", reason=str(error))
             return
         if tracked.position != progress.position or not tracked.stopped_position:
-            progress.reach(tracked.position)
+            self._views.reach(tracked.position)
         if tracked.stopped_position:
             progress.stop(tracked.stopped_position)

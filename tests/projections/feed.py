@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from okr.v1.values_pb2 import (
     ObjectiveDefinition,
     PersonalText,
 )
-from projections.database import reader
+from projections.database import CATALOGUE, reader, writer
 from projections.tables import TABLES
 from projections.views import Views
 from tests.support.databases import ledger
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from google.protobuf.message import Message
+    from sqlalchemy import Engine
 
 DAY = date(2026, 10, 1)
 START_US = 1_790_000_000_000_000
@@ -121,9 +123,32 @@ def views_beside(folder: Path, feed: Feed, **options: Any) -> Views:
     return Views(ledger(folder), feed.identity(), **options)
 
 
+def serving_from_the_start(folder: Path, feed: Feed, **options: Any) -> Views:
+    """Views whose tables serve at position 0, so that a follower takes each event in by batches."""
+    views = views_beside(folder, feed, **options)
+    with closing(views.build(Feed(feed.log_id, feed.epoch))) as building:
+        building.switch()
+    return views
+
+
+def serving_number(folder: Path) -> int:
+    """The number of the newest generation that serves."""
+    engine = reader(ledger(folder), CATALOGUE)
+    with engine.connect() as connection:
+        query = "SELECT max(number) FROM generations WHERE state = 'serving'"
+        number: int = connection.execute(text(query)).scalar_one()
+    engine.dispose()
+    return number
+
+
+def tables(folder: Path) -> Engine:
+    """The tables of the newest generation that serves, to be written to by force."""
+    return writer(ledger(folder), serving_number(folder))
+
+
 def dump(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table, in order."""
-    engine = reader(ledger(folder))
+    """Every row of every table that serves, in order."""
+    engine = reader(ledger(folder), serving_number(folder))
     with engine.connect() as connection:
         found = {
             name: sorted(tuple(row) for row in connection.execute(text(f"SELECT * FROM {name}")))

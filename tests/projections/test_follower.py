@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -14,8 +15,16 @@ from sqlalchemy.exc import OperationalError
 from projections import follower as following
 from projections.errors import Displaced, FailingEvent
 from projections.follower import Follower
+from projections.models import READ_MODELS
 from projections.read_model import Batch
-from tests.projections.feed import DAY, Feed, dump, quarter, views_beside
+from tests.projections.feed import (
+    DAY,
+    Feed,
+    dump,
+    quarter,
+    serving_from_the_start,
+    views_beside,
+)
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
@@ -28,7 +37,7 @@ def feed() -> Feed:
 def followed(folder: Path, feed: Feed) -> dict[str, list[tuple[Any, ...]]]:
     """The tables after following a feed to its end."""
     folder.mkdir(exist_ok=True)
-    views = views_beside(folder, feed)
+    views = serving_from_the_start(folder, feed)
     Follower(feed, views).catch_up()
     views.close()
     return dump(folder)
@@ -53,7 +62,7 @@ def test_batches_do_not_show(
     whole = followed(tmp_path / "whole", feed)
     sizes = random.Random(seed)
     (tmp_path / "parts").mkdir()
-    views = views_beside(tmp_path / "parts", feed)
+    views = serving_from_the_start(tmp_path / "parts", feed)
     follower = Follower(feed, views)
     steps = 1
     while steps:
@@ -63,16 +72,12 @@ def test_batches_do_not_show(
     assert dump(tmp_path / "parts") == whole
 
 
-def test_a_rebuild_gives_the_same_bytes(tmp_path: Path, feed: Feed) -> None:
-    before = followed(tmp_path, feed)
-    views = views_beside(tmp_path, feed)
-    follower = Follower(feed, views)
-    follower.catch_up()
-    views.rebuild()
-    assert views.tracked().position == 0
-    assert follower.catch_up() == len(feed.records)
+def test_building_gives_the_same_rows(tmp_path: Path, feed: Feed) -> None:
+    (tmp_path / "built").mkdir()
+    views = views_beside(tmp_path / "built", feed)
+    assert Follower(feed, views).catch_up() == len(feed.records)
     views.close()
-    assert dump(tmp_path) == before
+    assert dump(tmp_path / "built") == followed(tmp_path, feed)
 
 
 class Crash(BaseException):
@@ -92,7 +97,8 @@ def test_a_crash_at_any_statement_loses_and_doubles_nothing(
         point += 1
         folder = tmp_path / str(point)
         folder.mkdir()
-        views = views_beside(folder, feed)
+        views = serving_from_the_start(folder, feed)
+        views.open(feed)
         left = [point]
 
         def crash(*_: object, left: list[int] = left) -> None:
@@ -100,12 +106,12 @@ def test_a_crash_at_any_statement_loses_and_doubles_nothing(
             if left[0] == 0:
                 raise Crash
 
-        event.listen(views.tracker._engine, moment, crash)
+        event.listen(views._current().tracker._engine, moment, crash)
         try:
             Follower(feed, views).catch_up()
             survived = True
         except Crash:
-            event.remove(views.tracker._engine, moment, crash)
+            event.remove(views._current().tracker._engine, moment, crash)
             views.close()
             views = views_beside(folder, feed)
             Follower(feed, views).catch_up()
@@ -115,7 +121,7 @@ def test_a_crash_at_any_statement_loses_and_doubles_nothing(
 
 
 def test_a_commit_with_an_unknown_end_is_taken_up_where_it_went(tmp_path: Path, feed: Feed) -> None:
-    views = views_beside(tmp_path, feed)
+    views = serving_from_the_start(tmp_path, feed)
     write = views.write
 
     def committed_but_unanswered(before: int, batch: Batch) -> None:
@@ -141,7 +147,7 @@ def test_two_followers_share_the_work(
     tmp_path: Path, feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(following, "BATCH", 10)
-    views = [views_beside(tmp_path, feed) for _ in range(2)]
+    views = [serving_from_the_start(tmp_path, feed), views_beside(tmp_path, feed)]
     one, two = (Follower(feed, each) for each in views)
     while one.step() + two.step():
         pass
@@ -171,7 +177,7 @@ def test_what_is_recorded_while_it_runs_is_followed(tmp_path: Path, feed: Feed) 
 
 
 def test_a_database_that_is_busy_is_waited_for(tmp_path: Path, feed: Feed) -> None:
-    views = views_beside(tmp_path, feed)
+    views = serving_from_the_start(tmp_path, feed)
     write = views.write
     refusals = [OperationalError("BEGIN", None, Exception("database is locked"))] * 2
 
@@ -189,22 +195,33 @@ def test_a_database_that_is_busy_is_waited_for(tmp_path: Path, feed: Feed) -> No
     views.close()
 
 
-def test_a_follower_of_another_version_gives_way(tmp_path: Path, feed: Feed) -> None:
+def test_a_follower_of_another_version_goes_on_beside_it(tmp_path: Path, feed: Feed) -> None:
     old = views_beside(tmp_path, feed)
     follower = Follower(feed, old)
     follower.catch_up()
-    new = views_beside(tmp_path, feed, models=old.models[:1] * 2)
-    new.prepare(lambda: len(feed.records))
+    newer = [replace(READ_MODELS[0], version=2), *READ_MODELS[1:]]
+    new = views_beside(tmp_path, feed, models=newer)
+    Follower(feed, new).catch_up()
     feed.retract("objectives/awareness/keyResults/first", 1)
-    with pytest.raises(Displaced):
-        follower.catch_up()
-    assert isinstance(follower.failure, Displaced)
+    assert follower.catch_up() == len(feed.records)
+    assert old.tracked().position == new.tracked().position + 1
     old.close()
     new.close()
 
 
-def test_rows_that_the_tables_refuse_stop_it(tmp_path: Path, feed: Feed) -> None:
+def test_tables_that_are_gone_stop_it(tmp_path: Path, feed: Feed) -> None:
     views = views_beside(tmp_path, feed)
+    follower = Follower(feed, views)
+    follower.catch_up()
+    views.generations.retire(1)
+    with pytest.raises(Displaced):
+        follower.catch_up()
+    assert isinstance(follower.failure, Displaced)
+    views.close()
+
+
+def test_rows_that_the_tables_refuse_stop_it(tmp_path: Path, feed: Feed) -> None:
+    views = serving_from_the_start(tmp_path, feed)
 
     def broken(before: int, batch: Batch) -> None:
         raise TypeError("a float where a number belongs")

@@ -51,7 +51,7 @@ def connect(tmp_path: Path, feed: Feed) -> Iterator[Callable[[], Connection]]:
 
     def connection() -> Connection:
         Follower(feed, views).catch_up()
-        opened.append(views._reader.connect())
+        opened.append(views._current()._reader.connect())
         return opened[-1]
 
     yield connection

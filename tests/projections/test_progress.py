@@ -13,7 +13,7 @@ import pytest
 from ledger.log.errors import DeadlinePassed
 from projections.errors import ProjectionStopped
 from projections.follower import Follower
-from projections.progress import Progress
+from projections.progress import NOTHING, Progress
 from projections.views import Views
 from projections.watcher import Watcher
 from tests.projections.feed import Feed, quarter, views_beside
@@ -127,8 +127,8 @@ def test_another_process_sees_how_far_the_follower_is(
     feed, follower, other = elsewhere
     watcher = Watcher(other)
     watcher.look()
-    assert other.progress.position == 0
-    other.prepare(lambda: len(feed.records))
+    assert other.progress.position == NOTHING
+    other.open(feed)
     stop = Event()
     thread = Thread(target=watcher.run, args=[stop])
     thread.start()

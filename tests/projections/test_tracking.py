@@ -16,7 +16,7 @@ from projections.tracking import Tracker
 class TestTracker(TrackingRecorderTestCase):
     def create_recorder(self) -> TrackingRecorder:
         folder = TemporaryDirectory()
-        engine = writer(Database(f"sqlite:///{folder.name}/ledger.db"))
+        engine = writer(Database(f"sqlite:///{folder.name}/ledger.db"), 1)
         self.addCleanup(folder.cleanup)
         self.addCleanup(engine.dispose)
         with engine.begin() as connection:

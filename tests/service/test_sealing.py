@@ -156,7 +156,7 @@ def log_of(folder: Path) -> Path:
 
 def open_views(folder: Path, log: Any) -> Views:
     views = Views(Database(f"sqlite:///{log_of(folder)}"), log.identity())
-    views.prepare(lambda: log.head().position)
+    views.open(log)
     return views
 
 

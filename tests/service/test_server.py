@@ -213,10 +213,16 @@ def test_a_log_in_order_passes_the_check_beside_its_server(server: ServerProcess
     assert "all in order" in told.stdout
 
 
-def test_rebuilding_is_refused_while_a_server_runs(server: ServerProcess) -> None:
-    told = okr_ledger(server.log.parent, "projections", "rebuild")
-    assert told.returncode == 1
-    assert f"process {server.process.pid}" in told.stderr
+def test_the_state_of_the_read_models_is_told_without_a_server(tmp_path: Path) -> None:
+    with server_process(tmp_path) as server, grpc.insecure_channel(server.address) as channel:
+        token = create_team(channel, "sales")
+        request = GetTeamRequest(name="teams/sales", at_least_as_fresh=token)
+        ScoreServiceStub(channel).GetTeam(request, timeout=10)
+        server.stop()
+    told = okr_ledger(tmp_path, "projections", "status", "--seconds", "0")
+    assert told.returncode == 0, told.stderr
+    assert "serving" in told.stdout
+    assert f"process {server.process.pid}" in told.stdout
 
 
 def test_rebuilt_read_models_answer_the_same(tmp_path: Path) -> None:
@@ -225,10 +231,13 @@ def test_rebuilt_read_models_answer_the_same(tmp_path: Path) -> None:
         request = GetTeamRequest(name="teams/sales", at_least_as_fresh=token)
         before = ScoreServiceStub(channel).GetTeam(request, timeout=10)
         server.stop()
-    with closing(sqlite3.connect(tmp_path / "okr-ledger.views.db")) as views:
+    with closing(sqlite3.connect(tmp_path / "okr-ledger.views-1.db")) as views:
         views.execute("DELETE FROM revisions")
         views.commit()
     told = okr_ledger(tmp_path, "projections", "rebuild")
+    assert told.returncode == 1
+    assert "revisions: 1 rows differ, the first at 1;" in told.stderr
+    told = okr_ledger(tmp_path, "projections", "rebuild", "--despite-differences")
     assert told.returncode == 0, told.stderr
     assert "rebuilt from 1 events" in told.stdout
     with server_process(tmp_path) as server, grpc.insecure_channel(server.address) as channel:

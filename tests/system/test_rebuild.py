@@ -99,7 +99,7 @@ def test_rebuilt_read_models_answer_byte_for_byte(tmp_path: Path) -> None:
     }
     assert sum(isinstance(told, bytes) for told in before) > 500
 
-    for file in tmp_path.glob("okr-ledger.views.db*"):
+    for file in tmp_path.glob("okr-ledger.views*"):
         file.unlink()
     with server_process(tmp_path) as server:
         assert answers(server.address, asked) == before

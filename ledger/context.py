@@ -22,7 +22,7 @@ class Context:
 
     `now_us` is the time at which the decision will be recorded, in µs since 1970 UTC. `new_id`
     gives an id that depends on nothing but the request, so that deciding twice gives the same.
-    `head` is the position of the last event before the decision; other writers may add to it.
+    `reached` gives the position of the last event that the ledger has by now.
     """
 
     now_us: int
@@ -30,7 +30,7 @@ class Context:
     on_behalf_of: str
     request_id: str
     new_id: Callable[[], str]
-    head: int = 0
+    reached: Callable[[], int]
 
     def today(self, time_zone: str) -> date:
         """The calendar day of `now_us` in an IANA time zone."""

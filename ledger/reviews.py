@@ -42,10 +42,9 @@ def review(view: View, request: api.RecordReviewRequest, context: Context) -> De
     if request.HasField("effective_date"):
         effective = day(request.effective_date, "effective_date")
         not_future(today, effective, "effective_date")
-    if request.seen_position > context.head:
-        raise invalid(
-            "seen_position", "position.reached", f"the ledger has reached {context.head} only"
-        )
+    reached = context.reached()
+    if request.seen_position > reached:
+        raise invalid("seen_position", "position.reached", f"the ledger has reached {reached} only")
     for i, participant in enumerate(request.participants):
         if blank(participant):
             raise invalid(f"participants[{i}]", "string.min_len", "must not be empty")
@@ -60,7 +59,7 @@ def review(view: View, request: api.RecordReviewRequest, context: Context) -> De
         kind=request.kind,
         team=request.team,
         participants=[text for each in request.participants if (text := personal(each))],
-        seen_position=request.seen_position or context.head,
+        seen_position=request.seen_position or reached,
         adjustments=request.adjustments,
         notes=personal(request.notes),
     )

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from ledger.event import Record
 
@@ -160,10 +160,17 @@ class EventLog(LogReader, Protocol):
     """A log that this process may write to.
 
     `clock` gives µs since 1970 UTC: the time that an append made now would be recorded at.
+    `shared` says that others may write to it at the same time.
     """
 
     @property
     def clock(self) -> Callable[[], int]: ...
+
+    @property
+    def shared(self) -> bool: ...
+
+    def stream_versions(self, streams: Collection[str]) -> dict[str, int]:
+        """The newest version of each of these streams that exists, in one query."""
 
     def append_batch(self, appends: Sequence[Append], recorded_us: int) -> list[Outcome]:
         """Append several decisions in one transaction with one flush, each with its own outcome.

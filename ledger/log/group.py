@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ledger.context import Context
 from ledger.event import Record
@@ -13,13 +14,17 @@ from ledger.log.errors import ClockBehind, Contended, RequestIdReused
 from ledger.log.ids import id_maker
 from ledger.log.mapper import event_type_of
 from ledger.log.world import STATES_KEPT, NotedWorld, Overlay, StateCache
+from ledger.refusals import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from google.protobuf.message import Message
 
     from ledger.log.command import Command, Decider, Folder
     from ledger.log.contract import EventLog, Outcome, RequestKey
     from ledger.log.world import Versioned
+    from okr.v1.event_record_pb2 import EventMetadata
 
 CLOCK_TOLERANCE_US = 60_000_000
 """How far the clock may lie behind the last record. Recorded time stands still meanwhile."""
@@ -46,6 +51,21 @@ class Decided:
     append: Append
     records: tuple[Record, ...]
     states: Mapping[str, Versioned]
+    facts: Sequence[Message]
+    metadata: EventMetadata
+
+
+@dataclass(frozen=True, slots=True)
+class Unwritten:
+    """An answer that writes nothing, and the versions of the streams that it was taken on.
+
+    They are those after the first `decided` decisions of the batch.
+    """
+
+    job: Job
+    answer: Done | Refusal
+    guards: Mapping[str, int]
+    decided: int
 
 
 @dataclass(slots=True)
@@ -91,10 +111,18 @@ class GroupCommit:
             head = self._head = self._head or self._log.head()
             now_us = self._now(head)
             overlay = Overlay(self._cache, self._folder)
-            decided = self._decide_all(pending, overlay, head, now_us, result)
-            pending = [each.job for each in decided]
-            if decided:
-                self._append(decided, overlay, now_us, result)
+            decided, unwritten = self._decide_all(pending, overlay, head, now_us, result)
+            pending = [each.job for each in decided] + [each.job for each in unwritten]
+            if unwritten and self._log.shared:
+                unwritten = self._present(unwritten, decided, result)
+            spoilt = {event.stream for each in decided for event in each.append.events}
+            try:
+                spoilt = self._append(decided, overlay, now_us, result) if decided else set()
+            finally:
+                self._settle(unwritten, spoilt, result)
+            for each in unwritten:
+                if doubtful := spoilt & each.guards.keys():
+                    self._contended(each.job, doubtful, result)
         # Whatever fails before the commit fails for those who wait, and never ends the lane.
         except Exception as error:  # noqa: BLE001
             self._head = None
@@ -148,37 +176,43 @@ class GroupCommit:
 
     def _decide_all(
         self, jobs: Sequence[Job], overlay: Overlay, head: Head, now_us: int, result: Result
-    ) -> list[Decided]:
-        decided = []
+    ) -> tuple[list[Decided], list[Unwritten]]:
+        decided: list[Decided] = []
+        unwritten: list[Unwritten] = []
         position = head.position
         for job in jobs:
+            world = NotedWorld(overlay)
             try:
-                each = self._decide_one(job, overlay, position, now_us)
+                each = self._decide_one(job, world, overlay, position, now_us)
+            except Refusal as refusal:
+                unwritten.append(Unwritten(job, refusal, world.guards, len(decided)))
+                continue
             # The caller's outcome, whatever it is: neither a refusal nor a defect in one decision
             # may reach its neighbours or end the lane.
             except Exception as error:  # noqa: BLE001
                 result.answers.append((job, error))
                 continue
             if job.command.validate_only:
-                states = {stream: state for stream, (state, _) in each.states.items()}
-                result.answers.append((job, Done(each.records, states, validated_only=True)))
+                done = Done(each.records, _stated(each.states), validated_only=True)
+                unwritten.append(Unwritten(job, done, world.guards, len(decided)))
                 continue
             overlay.put(each.states, each.records)
             position = each.records[-1].position
             decided.append(each)
-        return decided
+        return decided, unwritten
 
-    def _decide_one(self, job: Job, overlay: Overlay, position: int, now_us: int) -> Decided:
+    def _decide_one(
+        self, job: Job, world: NotedWorld, overlay: Overlay, position: int, now_us: int
+    ) -> Decided:
         command = job.command
         job.attempts += 1
-        world = NotedWorld(overlay)
         context = Context(
             now_us=now_us,
             actor=command.principal,
             on_behalf_of=command.on_behalf_of,
             request_id=command.request_id,
             new_id=id_maker(self._log_id, command.principal, job.source),
-            head=position,
+            reached=lambda: max(position, self._log.head().position),
         )
         decision = self._decide(world, command.request, context)
         if not decision.events:
@@ -198,40 +232,105 @@ class GroupCommit:
             payload = event.fact.SerializeToString()
             events.append(EncodedEvent(stream, event_type, metadata, payload))
             records.append(Record(position, stream, version, event_type, now_us, metadata, payload))
-        states = overlay.after(records, [e.fact for e in decision.events], decision.metadata)
-        return Decided(job, Append(events, world.guards, job.key), tuple(records), states)
+        facts = [event.fact for event in decision.events]
+        states = overlay.after(records, facts, decision.metadata)
+        append = Append(events, world.guards, job.key)
+        return Decided(job, append, tuple(records), states, facts, decision.metadata)
 
     def _append(
         self, decided: Sequence[Decided], overlay: Overlay, now_us: int, result: Result
-    ) -> None:
+    ) -> set[str]:
+        """Appends and answers; gives the streams of what was not accepted."""
         try:
             outcomes = self._log.append_batch([each.append for each in decided], now_us)
         except BaseException:
             overlay.discard()
             raise
+        accepted: Sequence[Decided]
         if all(map(_as_foreseen, decided, outcomes)):
-            overlay.keep()
-            self._head = Head(decided[-1].records[-1].position, now_us)
+            accepted = decided
         else:
-            overlay.discard()
-            self._head = None
+            accepted, overlay = self._as_accepted(decided, outcomes)
+        overlay.keep()
+        for each in accepted:
+            result.answers.append((each.job, Done(each.records, _stated(each.states))))
+            result.events += len(each.records)
+        self._head = None
+        if accepted:
+            last = accepted[-1].records[-1]
+            # Nobody else wrote in between: the log takes one batch at a time.
+            self._head = Head(last.position, last.recorded_us)
+            result.last_position = last.position
+            result.flushes = 1
+        spoilt: set[str] = set()
+        for each, outcome in zip(decided, outcomes, strict=True):
+            if not isinstance(outcome, Accepted):
+                # One answered by another process meanwhile is found when it is looked up again.
+                self._contended(each.job, each.append.guards, result)
+                spoilt.update(event.stream for event in each.append.events)
+        return spoilt
+
+    def _as_accepted(
+        self, decided: Sequence[Decided], outcomes: Sequence[Outcome]
+    ) -> tuple[list[Decided], Overlay]:
+        """The accepted ones with the positions that they got, and the states that they lead to.
+
+        Another writer's events came before them, though none on the streams that they read.
+        """
+        accepted = []
+        overlay = Overlay(self._cache, self._folder)
         for each, outcome in zip(decided, outcomes, strict=True):
             if isinstance(outcome, Accepted):
-                result.answers.append((each.job, _done(each, outcome)))
-                result.events += len(each.records)
-                result.last_position = outcome.last_position
-            else:
-                # One answered by another process meanwhile is found when it is looked up again.
-                self._contended(each, result)
-        result.flushes = int(result.last_position > 0)
+                records = tuple(
+                    replace(record, position=position, recorded_us=outcome.recorded_us)
+                    for position, record in enumerate(each.records, outcome.first_position)
+                )
+                guards = each.append.guards
+                states: dict[str, Versioned] = {}
+                # A state that the cache has lost comes back from the log with these events in it.
+                if all(overlay.get(r.stream)[1] == guards[r.stream] for r in records):
+                    states = overlay.after(records, each.facts, each.metadata)
+                overlay.put(states, records)
+                accepted.append(replace(each, records=records, states=states))
+        return accepted, overlay
 
-    def _contended(self, each: Decided, result: Result) -> None:
-        self._cache.evict(each.append.guards)
-        if each.job.attempts < ATTEMPTS:
-            result.again.append(each.job)
+    def _present(
+        self, unwritten: Sequence[Unwritten], decided: Sequence[Decided], result: Result
+    ) -> list[Unwritten]:
+        """Those whose streams are still at the versions that they were taken on.
+
+        An append would say so of itself; the others have to be decided again, because another
+        process has written to a stream since it was read.
+        """
+        versions = self._log.stream_versions({s for each in unwritten for s in each.guards})
+        present = []
+        for each in unwritten:
+            before = decided[: each.decided]
+            own = Counter(record.stream for earlier in before for record in earlier.records)
+            changed = [
+                stream
+                for stream, version in each.guards.items()
+                if versions.get(stream, 0) != version - own[stream]
+            ]
+            if changed:
+                self._contended(each.job, changed, result)
+            else:
+                present.append(each)
+        return present
+
+    def _settle(self, unwritten: Sequence[Unwritten], spoilt: set[str], result: Result) -> None:
+        """Gives the answers that were not taken on effects which did not come about."""
+        for each in unwritten:
+            if spoilt.isdisjoint(each.guards):
+                result.answers.append((each.job, each.answer))
+
+    def _contended(self, job: Job, streams: Collection[str], result: Result) -> None:
+        """Has a command decided again on what these streams are by now, unless it was too often."""
+        self._cache.outdate(streams)
+        if job.attempts < ATTEMPTS:
+            result.again.append(job)
         else:
-            streams = tuple(each.append.guards)
-            result.answers.append((each.job, Contended(streams, each.job.attempts)))
+            result.answers.append((job, Contended(tuple(streams), job.attempts)))
 
 
 def _as_foreseen(each: Decided, outcome: Outcome) -> bool:
@@ -242,12 +341,6 @@ def _as_foreseen(each: Decided, outcome: Outcome) -> bool:
     )
 
 
-def _done(each: Decided, accepted: Accepted) -> Done:
-    if _as_foreseen(each, accepted):
-        return Done(each.records, {s: state for s, (state, _) in each.states.items()})
-    # Another writer's events came before: the header differs, and so may the states.
-    records = (
-        replace(record, position=position, recorded_us=accepted.recorded_us)
-        for position, record in enumerate(each.records, start=accepted.first_position)
-    )
-    return Done(tuple(records))
+def _stated(states: Mapping[str, Versioned]) -> dict[str, Any]:
+    """The states without their versions."""
+    return {stream: state for stream, (state, _) in states.items()}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from eventsourcing.sqlite import SQLiteApplicationRecorder
 
 from ledger.log import schema
-from ledger.log.appending import Appender
+from ledger.log.appending import STREAMS_AT, Appender
 from ledger.log.datastore import LedgerDatastore
 from ledger.log.reading import RECORDS, SQLiteLogReader, read_head
 from ledger.log.statements import insert_rows, select_matching
@@ -17,7 +17,7 @@ from ledger.log.stored import NotifiedFact, StoredFact
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
     from eventsourcing.persistence import Notification, StoredEvent
@@ -40,6 +40,7 @@ class LedgerRecorder(SQLiteLogReader, SQLiteApplicationRecorder):
     """
 
     datastore: LedgerDatastore
+    shared = False
 
     def __init__(
         self, datastore: LedgerDatastore, *, clock: Callable[[], int] = now_us, **_: Any
@@ -51,6 +52,11 @@ class LedgerRecorder(SQLiteLogReader, SQLiteApplicationRecorder):
     def append_batch(self, appends: Sequence[Append], recorded_us: int) -> list[Outcome]:
         with self._writing("append to") as connection:
             return self._appender.append(connection, appends, recorded_us)
+
+    def stream_versions(self, streams: Collection[str]) -> dict[str, int]:
+        with self.datastore.raw("read", writes=False) as connection:
+            rows = select_matching(connection, STREAMS_AT, list(streams))
+        return {name: version for name, _, version in rows}
 
     def close(self) -> None:
         """Closes the file. May be called again."""

@@ -35,15 +35,22 @@ class StateCache:
         self._folder = folder
         self._kept = kept
         self._states: OrderedDict[str, Versioned] = OrderedDict()
+        self._outdated: set[str] = set()
 
     def get(self, stream: str) -> Versioned:
-        """The state of a stream; costs its length when it is not in memory."""
+        """The state of a stream.
+
+        Costs its length when it is not in memory, and what has come since when it is outdated.
+        """
         found = self._states.get(stream)
         if found is None:
             found = fold(self._log, self._folder, stream)
-            self.put(stream, found)
+        elif stream in self._outdated:
+            found = fold(self._log, self._folder, stream, found)
         else:
             self._states.move_to_end(stream)
+            return found
+        self.put(stream, found)
         return found
 
     def records(self, stream: str, after_version: int, up_to_version: int | None) -> list[Record]:
@@ -53,12 +60,14 @@ class StateCache:
     def put(self, stream: str, state: Versioned) -> None:
         self._states[stream] = state
         self._states.move_to_end(stream)
+        self._outdated.discard(stream)
         if len(self._states) > self._kept:
-            self._states.popitem(last=False)
+            forgotten, _ = self._states.popitem(last=False)
+            self._outdated.discard(forgotten)
 
-    def evict(self, streams: Iterable[str]) -> None:
-        for stream in streams:
-            self._states.pop(stream, None)
+    def outdate(self, streams: Iterable[str]) -> None:
+        """Have what came since read when one of these streams is next asked for."""
+        self._outdated.update(self._states.keys() & set(streams))
 
 
 class Overlay:
@@ -105,8 +114,8 @@ class Overlay:
             self._cache.put(stream, state)
 
     def discard(self) -> None:
-        """Have the streams folded anew, when the log has not taken all of the batch."""
-        self._cache.evict(self._states)
+        """Have the streams read on, when it is not known what the log has taken of the batch."""
+        self._cache.outdate(self._states)
 
 
 class NotedWorld:
@@ -128,9 +137,12 @@ class NotedWorld:
         return self._overlay.records(stream, after_version, up_to_version)
 
 
-def fold(log: LogReader, folder: Folder, stream: str) -> Versioned:
-    """A stream's present state, from its first event; costs its length."""
-    state, version = folder.initial(stream), 0
+def fold(log: LogReader, folder: Folder, stream: str, known: Versioned | None = None) -> Versioned:
+    """A stream's present state, from one that is `known` on, else from its first event.
+
+    Costs the number of events from there.
+    """
+    state, version = known or (folder.initial(stream), 0)
     while True:
         # By the page, so that a long stream is never in memory as a whole.
         records = log.read_stream(stream, version, version + FOLD_PAGE)

@@ -174,7 +174,7 @@ class Scenario:
             self.on_behalf_of,
             REQUEST,
             lambda: f"made-{len(self.records)}",
-            len(self.records),
+            lambda: len(self.records),
         )
 
     @property

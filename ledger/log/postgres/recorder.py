@@ -19,7 +19,7 @@ from ledger.log.postgres.reading import RECORDS, PostgresLogReader
 from ledger.log.stored import NotifiedFact, StoredFact
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from eventsourcing.persistence import Notification, StoredEvent
     from psycopg import Connection
@@ -42,6 +42,15 @@ INSERT: Final = """
 """
 
 
+STREAM_VERSIONS: Final = """
+    SELECT e.stream, e.stream_version
+    FROM unnest(%s::text[]) AS w (name)
+    CROSS JOIN LATERAL (
+        SELECT * FROM events WHERE stream = w.name ORDER BY stream_version DESC LIMIT 1
+    ) AS e
+"""
+
+
 class LedgerRecorder(PostgresLogReader, PostgresApplicationRecorder):
     """A log in a schema, an `EventLog`; for the library an application recorder with text ids.
 
@@ -50,6 +59,7 @@ class LedgerRecorder(PostgresLogReader, PostgresApplicationRecorder):
     """
 
     datastore: LedgerDatastore
+    shared = True
 
     def __init__(self, datastore: LedgerDatastore, **_: Any) -> None:
         super().__init__(datastore, events_table_name="events")
@@ -78,6 +88,9 @@ class LedgerRecorder(PostgresLogReader, PostgresApplicationRecorder):
                 raise
         assert row is not None
         return row
+
+    def stream_versions(self, streams: Collection[str]) -> dict[str, int]:
+        return dict(self.datastore.rows("read", STREAM_VERSIONS, [list(streams)]))
 
     def close(self) -> None:
         """Closes the connections. May be called again."""

@@ -219,11 +219,32 @@ def test_neighbours_of_a_conflict_keep_their_outcome_at_other_positions(bench: B
     assert (positions(first), positions(second)) == ([5], [4])
     assert isinstance(second, Done)
     assert list(second.records) == bench.log.read_stream("teams/b")
-    # The states would name the position that the record did not get.
-    assert second.states == {}
+    assert second.states == {"teams/b": Team(0, (4,))}
     (done,) = bench.answers(retire("teams/b"))
     assert isinstance(done, Done)
     assert done.states == {"teams/b": Team(1, (4, 6))}
+
+
+def test_states_that_were_forgotten_meanwhile_are_not_folded_twice(bench: Bench) -> None:
+    bench.answers(register("teams/a"), register("teams/b"))
+    bench.restarted(states_kept=1)
+    foreign = foreign_event("teams/c", 0)
+    bench.faulty.before_append = [lambda: bench.elsewhere(foreign)]
+    bench.answers(retire("teams/a"), retire("teams/b"), retire("teams/a"))
+    answers = bench.answers(retire("teams/a"), retire("teams/b"))
+    assert [answer.states for answer in answers if isinstance(answer, Done)] == [
+        {"teams/a": Team(3, (1, 4, 6, 7))},
+        {"teams/b": Team(2, (2, 5, 8))},
+    ]
+
+
+def test_a_refusal_on_effects_that_the_log_did_not_take_is_decided_again(bench: Bench) -> None:
+    foreign = foreign_event("cycles/q4", 0)
+    bench.faulty.before_append = [lambda: bench.elsewhere(foreign)]
+    first, second = bench.answers(register_two("teams/a", "teams/b"), register("teams/b"))
+    assert positions(first) == [2, 3]
+    assert isinstance(second, Exists)
+    assert bench.teams.decided == 4
 
 
 def test_contention_ends(bench: Bench) -> None:
@@ -256,10 +277,14 @@ def test_a_failed_commit_fails_its_commands_and_no_later_ones(bench: Bench) -> N
         raise LogUnavailable("okr-ledger.db", "append to", "the disk is full")
 
     bench.faulty.before_append = [fail]
-    first, second, third = bench.answers(retire("teams/a"), register("teams/b"), retire("teams/x"))
+    first, second, third, fourth = bench.answers(
+        retire("teams/a"), register("teams/b"), retire("teams/x"), register("teams/b")
+    )
     assert isinstance(first, LogUnavailable)
     assert isinstance(second, LogUnavailable)
     assert isinstance(third, NotFound)
+    # Refused for a team that did not come about.
+    assert isinstance(fourth, LogUnavailable)
     # The states that the failed decisions foresaw are gone.
     first, second = bench.answers(retire("teams/a"), register("teams/b"))
     assert isinstance(first, Done)

@@ -1,4 +1,4 @@
-"""The domain as the write lane uses it: how it decides, and how streams fold into states."""
+"""The domain as the write lane uses it: how it decides, and what the states of streams are."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from ledger.context import Context
 from ledger.decisions import decide
 from ledger.event import Decision, Record
 from ledger.fold import State, applied, initial
+from ledger.stored_states import code, decoded, encoded
 from ledger.view import View, World
 from okr.v1.event_record_pb2 import EventMetadata
 
 
 class Domain:
-    """Decides requests and folds streams; pure, and without state of its own."""
+    """Decides requests, folds streams and stores states; pure, and without state of its own."""
 
     def __call__(self, world: World, request: Message, context: Context) -> Decision:
         """What a request means in the present state.
@@ -32,3 +33,19 @@ class Domain:
     ) -> State:
         """The state after one more event."""
         return applied(state, record.stream, fact, metadata, record.position)
+
+    def code(self) -> bytes:
+        """Changes with whatever may change a fold, a state or its bytes."""
+        return code()
+
+    def encode(self, state: State) -> bytes:
+        """A state as bytes."""
+        return encoded(state)
+
+    def decode(self, data: bytes) -> State:
+        """The state that the same code made the bytes of.
+
+        Raises:
+            ValueError: they are no such bytes.
+        """
+        return decoded(data)

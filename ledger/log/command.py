@@ -64,3 +64,20 @@ class Folder(Protocol):
 
     def apply(self, state: Any, record: Record, fact: Message, metadata: EventMetadata) -> Any:
         """The state after one more event."""
+
+
+class Codec(Protocol):
+    """Makes bytes of a folder's states, for snapshots."""
+
+    def code(self) -> bytes:
+        """Changes with whatever may change a fold, a state or its bytes."""
+
+    def encode(self, state: Any) -> bytes:
+        """A state as bytes."""
+
+    def decode(self, data: bytes) -> Any:
+        """The state that the same code made the bytes of.
+
+        Raises:
+            ValueError: they are no such bytes.
+        """

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from ledger.event import Record
+    from ledger.log.snapshots import SnapshotStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,5 +186,8 @@ class EventLog(LogReader, Protocol):
             LogUnavailable: nothing of the batch was written; the log stays usable.
             OutcomeUnknown: the connection was lost, and all of it was written or nothing.
         """
+
+    def snapshot_store(self) -> SnapshotStore:
+        """Where snapshots of its streams are kept; to be closed before the log is."""
 
     def close(self) -> None: ...

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from ledger.log.command import Command, Decider, Folder
     from ledger.log.contract import EventLog, Outcome, RequestKey
+    from ledger.log.snapshots import Snapshots
     from ledger.log.world import Versioned
     from okr.v1.event_record_pb2 import EventMetadata
 
@@ -90,12 +91,14 @@ class GroupCommit:
         folder: Folder,
         clock: Callable[[], int],
         states_kept: int = STATES_KEPT,
+        *,
+        snapshots: Snapshots | None = None,
     ) -> None:
         self._log = log
         self._decide = decide
         self._folder = folder
         self._clock = clock
-        self._cache = StateCache(log, folder, states_kept)
+        self._cache = StateCache(log, folder, states_kept, snapshots)
         self._log_id = log.identity().log_id
         self._head: Head | None = None
 

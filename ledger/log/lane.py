@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ledger.log.command import Command, Decider, Done, Folder
     from ledger.log.contract import EventLog
+    from ledger.log.snapshots import Snapshots
 
 BATCH_AT_MOST = 256
 """Commands of one transaction; beyond it a batch gains little and its first caller waits long."""
@@ -39,7 +40,7 @@ class WriteLane:
     """Decides and appends what waits, batch by batch; one thread uses it.
 
     What waits becomes the next batch: no command waits for others to come. `clock` gives µs since
-    1970 UTC.
+    1970 UTC. Without `snapshots`, long streams are folded from their first event.
     """
 
     def __init__(
@@ -53,8 +54,11 @@ class WriteLane:
         new_source: Callable[[], str] = lambda: uuid4().hex,
         batch_at_most: int = BATCH_AT_MOST,
         states_kept: int = STATES_KEPT,
+        snapshots: Snapshots | None = None,
     ) -> None:
-        self._commit = GroupCommit(event_log, decide, folder, clock, states_kept)
+        self._commit = GroupCommit(
+            event_log, decide, folder, clock, states_kept, snapshots=snapshots
+        )
         self._monotonic = monotonic
         self._new_source = new_source
         self._batch_at_most = batch_at_most

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eventsourcing.sqlite import SQLiteApplicationRecorder
@@ -12,19 +13,20 @@ from ledger.log import schema
 from ledger.log.appending import STREAMS_AT, Appender
 from ledger.log.datastore import LedgerDatastore
 from ledger.log.reading import RECORDS, SQLiteLogReader, read_head
+from ledger.log.snapshot_file import SnapshotFile, snapshots_file
 from ledger.log.statements import insert_rows, select_matching
 from ledger.log.stored import NotifiedFact, StoredFact
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Collection, Iterator, Sequence
-    from pathlib import Path
 
     from eventsourcing.persistence import Notification, StoredEvent
     from eventsourcing.sqlite import SQLiteCursor
 
     from ledger.event import Record
     from ledger.log.contract import Append, Outcome
+    from ledger.log.snapshots import SnapshotStore
 
 
 def now_us() -> int:
@@ -57,6 +59,9 @@ class LedgerRecorder(SQLiteLogReader, SQLiteApplicationRecorder):
         with self.datastore.raw("read", writes=False) as connection:
             rows = select_matching(connection, STREAMS_AT, list(streams))
         return {name: version for name, _, version in rows}
+
+    def snapshot_store(self) -> SnapshotStore:
+        return SnapshotFile(snapshots_file(Path(self.datastore.file)))
 
     def close(self) -> None:
         """Closes the file. May be called again."""

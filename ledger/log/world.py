@@ -6,6 +6,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from ledger.log.mapper import parse_record
+from ledger.log.snapshots import EVERY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from ledger.event import Record
     from ledger.log.command import Folder
     from ledger.log.contract import LogReader
+    from ledger.log.snapshots import Snapshots
     from okr.v1.event_record_pb2 import EventMetadata
 
 Versioned = tuple[Any, int]
@@ -23,6 +25,9 @@ Versioned = tuple[Any, int]
 STATES_KEPT = 20_000
 """Streams whose state stays in memory, the least recently used going first."""
 
+SHORT = 64
+"""Records read of a stream before a snapshot is looked for: most streams end before."""
+
 FOLD_PAGE = 1_000
 """Records read at a time when a state is folded from the log."""
 
@@ -30,27 +35,32 @@ FOLD_PAGE = 1_000
 class StateCache:
     """States of streams as the log has them, folded when first asked for. One thread uses it."""
 
-    def __init__(self, log: LogReader, folder: Folder, kept: int = STATES_KEPT) -> None:
+    def __init__(
+        self,
+        log: LogReader,
+        folder: Folder,
+        kept: int = STATES_KEPT,
+        snapshots: Snapshots | None = None,
+    ) -> None:
         self._log = log
         self._folder = folder
         self._kept = kept
+        self._snapshots = snapshots
         self._states: OrderedDict[str, Versioned] = OrderedDict()
         self._outdated: set[str] = set()
 
     def get(self, stream: str) -> Versioned:
         """The state of a stream.
 
-        Costs its length when it is not in memory, and what has come since when it is outdated.
+        Costs its length or what came after its snapshot when it is not in memory, and what has come
+        since when it is outdated.
         """
         found = self._states.get(stream)
-        if found is None:
-            found = fold(self._log, self._folder, stream)
-        elif stream in self._outdated:
-            found = fold(self._log, self._folder, stream, found)
-        else:
+        if found is not None and stream not in self._outdated:
             self._states.move_to_end(stream)
             return found
-        self.put(stream, found)
+        found = fold(self._log, self._folder, stream, found, self._snapshots)
+        self._remember(stream, found)
         return found
 
     def records(self, stream: str, after_version: int, up_to_version: int | None) -> list[Record]:
@@ -58,6 +68,17 @@ class StateCache:
         return self._log.read_stream(stream, after_version, up_to_version)
 
     def put(self, stream: str, state: Versioned) -> None:
+        """Takes the state that the last append left a stream in."""
+        before = self._states.get(stream)
+        if (
+            self._snapshots is not None
+            and before is not None
+            and state[1] // EVERY > before[1] // EVERY
+        ):
+            self._snapshots.offer(stream, *state)
+        self._remember(stream, state)
+
+    def _remember(self, stream: str, state: Versioned) -> None:
         self._states[stream] = state
         self._states.move_to_end(stream)
         self._outdated.discard(stream)
@@ -137,18 +158,35 @@ class NotedWorld:
         return self._overlay.records(stream, after_version, up_to_version)
 
 
-def fold(log: LogReader, folder: Folder, stream: str, known: Versioned | None = None) -> Versioned:
-    """A stream's present state, from one that is `known` on, else from its first event.
+def fold(
+    log: LogReader,
+    folder: Folder,
+    stream: str,
+    known: Versioned | None = None,
+    snapshots: Snapshots | None = None,
+) -> Versioned:
+    """A stream's present state, from one that is `known` or stored on, else from its first event.
 
-    Costs the number of events from there.
+    Costs the number of events from there; where they are many, has a snapshot made.
     """
     state, version = known or (folder.initial(stream), 0)
+    page = SHORT
+    records = log.read_stream(stream, version, version + page)
+    if known is None and snapshots is not None and len(records) == page:
+        state, version = snapshots.find(stream) or (state, version)
+        page = FOLD_PAGE
+        records = log.read_stream(stream, version, version + page)
+    first = version
     while True:
-        # By the page, so that a long stream is never in memory as a whole.
-        records = log.read_stream(stream, version, version + FOLD_PAGE)
         for record in records:
             fact, metadata = parse_record(record)
             state = folder.apply(state, record, fact, metadata)
             version = record.stream_version
-        if len(records) < FOLD_PAGE:
-            return state, version
+        if len(records) < page:
+            break
+        # By the page, so that a long stream is never in memory as a whole.
+        page = FOLD_PAGE
+        records = log.read_stream(stream, version, version + page)
+    if snapshots is not None and version - first >= EVERY:
+        snapshots.offer(stream, state, version)
+    return state, version

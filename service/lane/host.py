@@ -15,6 +15,7 @@ from ledger.call import Caller
 from ledger.log.errors import LogError
 from ledger.log.lane import WriteLane
 from ledger.log.opening import open_log
+from ledger.log.snapshots import Snapshots
 from ledger.model import Domain
 from ledger.rpc import BULK, METHODS, REQUESTS, SERVICE, LedgerRpc, NeedsReading
 from ledger.tokens import Tokens
@@ -41,13 +42,19 @@ log = structlog.get_logger()
 class Host:
     """Serves one desk until it hangs up. One thread runs it."""
 
-    def __init__(self, link: socket.socket, event_log: EventLog, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        link: socket.socket,
+        event_log: EventLog,
+        snapshots: Snapshots,
+        clock: Callable[[], int],
+    ) -> None:
         identity = event_log.identity()
         domain = Domain()
         self._link = link
         self._frames = Frames()
         self._sending = threading.Lock()
-        self._lane = WriteLane(event_log, domain, domain, clock=clock)
+        self._lane = WriteLane(event_log, domain, domain, clock=clock, snapshots=snapshots)
         self._tokens = Tokens(identity.log_id, identity.epoch)
         self._rpc = LedgerRpc(event_log, self._tokens)
         self._validation = Validation()
@@ -199,5 +206,6 @@ def host(
         except LogError as error:
             link.sendall(framed(error))
             return
-        with closing(event_log):
-            Host(link, event_log, clock or event_log.clock).run()
+        snapshots = Snapshots(event_log, event_log.snapshot_store(), Domain())
+        with closing(event_log), closing(snapshots):
+            Host(link, event_log, snapshots, clock or event_log.clock).run()

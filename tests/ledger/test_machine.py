@@ -27,6 +27,7 @@ from ledger.key_results import KeyResult, key_result_of
 from ledger.objectives import Objective, stream_of
 from ledger.refusals import Refusal
 from ledger.revision import Revision
+from ledger.stored_states import decoded, encoded
 from ledger.teams import Team, team_of
 from okr.v1 import events_pb2 as facts
 from okr.v1 import ledger_service_pb2 as api
@@ -326,6 +327,8 @@ class Ledger(RuleBasedStateMachine):
         for stream in sorted(self.changed):
             state = scenario.states[stream]
             assert refolded(scenario, stream) == state
+            restored = decoded(encoded(state))
+            assert (restored, repr(restored)) == (state, repr(state))
             if isinstance(state, Objective):
                 for key_result in state.key_results.values():
                     definitions_hold(key_result, scenario.cycle(state.cycle).last_day)

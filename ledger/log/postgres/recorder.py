@@ -16,6 +16,7 @@ from ledger.log.postgres.datastore import LedgerDatastore
 from ledger.log.postgres.failures import is_lost, reason_of
 from ledger.log.postgres.notices import Notifier, channel
 from ledger.log.postgres.reading import RECORDS, PostgresLogReader
+from ledger.log.postgres.snapshots import SnapshotTable
 from ledger.log.stored import NotifiedFact, StoredFact
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ledger.event import Record
     from ledger.log.contract import Append, Outcome
     from ledger.log.database import Database
+    from ledger.log.snapshots import SnapshotStore
 
 INSERT: Final = """
     INSERT INTO events
@@ -91,6 +93,9 @@ class LedgerRecorder(PostgresLogReader, PostgresApplicationRecorder):
 
     def stream_versions(self, streams: Collection[str]) -> dict[str, int]:
         return dict(self.datastore.rows("read", STREAM_VERSIONS, [list(streams)]))
+
+    def snapshot_store(self) -> SnapshotStore:
+        return SnapshotTable(self.datastore)
 
     def close(self) -> None:
         """Closes the connections. May be called again."""

@@ -26,17 +26,15 @@ from okr.v1.operations_service_pb2_grpc import add_OperationsServiceServicer_to_
 from okr.v1.replay_service_pb2_grpc import add_ReplayServiceServicer_to_server
 from okr.v1.score_service_pb2_grpc import add_ScoreServiceServicer_to_server
 from projections.errors import ProjectionStopped
-from projections.follower import Follower
 from projections.reading import Reader
 from projections.replay.rpc import ReplayRpc
 from projections.replay.tail import Tail
 from projections.rpc import AuditRpc, ScoreRpc
 from projections.views import Views
-from projections.watcher import Watcher
 from service.cli.options import DatabaseSchema, DatabaseUrl, LogFormatOption, LogLevelOption
 from service.cli.output import failures_told
 from service.exchange import Gate
-from service.following import running_beside
+from service.following import Following
 from service.lane.desk import Desk
 from service.lane.places import InProcess, InThread
 from service.listening import WHOLE_SERVER, Listener
@@ -76,7 +74,7 @@ async def running(
         address = listener.bind(settings.listen)
 
         def committed(position: int) -> None:
-            follower.wake()
+            following.wake()
             tail.wake(position)
 
         async def lane_serves(serves: bool) -> None:
@@ -105,20 +103,17 @@ async def running(
         stack.callback(views.close)
         views.open(ledger)
         head = ledger.head().position
-        follower = Follower(ledger, views)
-        in_process = settings.follower == "in_process"
-        stack.enter_context(
-            running_beside(
-                "follower",
-                follower.run if in_process else Watcher(views).run,
-                wake=follower.wake,
-                on_defect=lambda: views.progress.stop(views.progress.position + 1),
-            )
-        )
+        follows = settings.follower == "in_process"
+        following = Following(database, ledger, views, follows=follows, on_grown=tail.wake)
+        stack.enter_context(following.running())
 
         def progress() -> list[Progress]:
             at = views.progress
-            return [Progress(at.projection, max(at.position, 0), at.stopped_position)]
+            return [
+                Progress(
+                    at.projection, max(at.position, 0), at.stopped_position, following.leader()
+                )
+            ]
 
         reader = Reader(ledger, views, tokens, clock or now_us)
         sealing = Sealing(ledger, tokens, desk.ask, reader)

@@ -178,6 +178,12 @@ def take_time(connection: Connection) -> None:
         postgres.take_time(connection)
 
 
+def tell(connection: Connection, log: Database, position: int) -> None:
+    """Tells other processes of a position when the transaction ends; see `projections.notices`."""
+    if log.is_postgres:
+        postgres.notify(connection, postgres.views_channel(log), position)
+
+
 def flush(engine: Engine) -> None:
     """Makes what was committed durable, where a commit is only consistent."""
     if engine.dialect.name == "sqlite":

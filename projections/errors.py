@@ -45,6 +45,14 @@ class Overtaken(ProjectionError):
 
 
 @dataclass(eq=False)
+class Relieved(ProjectionError):
+    """This follower is no longer the one on duty."""
+
+    def __str__(self) -> str:
+        return "another process follows the log"
+
+
+@dataclass(eq=False)
 class Displaced(ProjectionError):
     """Another version of the projection, or another log's, holds the tables."""
 

@@ -15,6 +15,7 @@ from projections.errors import (
     Overtaken,
     ReadModelsUnavailable,
     RebuildRunning,
+    Relieved,
 )
 from projections.read_model import Folding
 
@@ -57,7 +58,8 @@ class Follower:
     """Folds the log into the read models, each event exactly once, and never skips one.
 
     An event that cannot be folded stops it: what came before is kept, the place and the reason are
-    logged, stored and told to everyone who waits.
+    logged, stored and told to everyone who waits. Before each write it asks `held` whether it is
+    still the one who follows.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Follower:
         *,
         poll_seconds: float = POLL_SECONDS,
         gather_seconds: float = GATHER_SECONDS,
+        held: Callable[[], bool] = lambda: True,
         on_progress: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.failure: FailingEvent | Displaced | None = None
@@ -75,6 +78,7 @@ class Follower:
         self._folding = Folding(views.models)
         self._poll_seconds = poll_seconds
         self._gather_seconds = gather_seconds
+        self._held = held
         self._on_progress = on_progress
         self._more = Event()
         self._position = -1
@@ -86,7 +90,7 @@ class Follower:
         self._more.set()
 
     def run(self, stop: Event) -> None:
-        """Follows until `stop` is set, or until an event fails; then `failure` says why.
+        """Follows until `stop` is set, or it is relieved, or an event fails: `failure` says why.
 
         Whoever sets `stop` calls `wake` too, or waits for the next poll.
         """
@@ -100,6 +104,9 @@ class Follower:
             try:
                 taken = self.step()
                 self._attempt = 0
+            except Relieved:
+                self._position = -1
+                return
             except (FailingEvent, Displaced) as failure:
                 self._halt(failure)
                 return
@@ -123,6 +130,7 @@ class Follower:
         Raises:
             FailingEvent: an event cannot be folded.
             Displaced: another version took the tables over.
+            Relieved: another process follows.
             RebuildRunning: there are no tables, and another process builds them.
             LogUnavailable, ReadModelsUnavailable, OperationalError: a database cannot be used now.
         """
@@ -145,10 +153,11 @@ class Follower:
         if not self._views.look():
             raise Displaced(self._views.progress.projection)
         records = self._source.read(self._position, BATCH)
+        batch = self._folding.batch(self._position, records)
+        self._confirm()
         if not records:
             # Nothing else would tell that others follow the tables, or that other tables serve.
             return self._resume()
-        batch = self._folding.batch(self._position, records)
         if batch.last_position > self._position:
             try:
                 self._write(batch)
@@ -158,8 +167,13 @@ class Follower:
             raise batch.failure
         return len(records)
 
+    def _confirm(self) -> None:
+        if not self._held():
+            raise Relieved
+
     def _begin(self) -> int:
         """Opens the tables that serve: 0. Where there are none, builds them, a page at a time."""
+        self._confirm()
         if self._building is None:
             position = self._views.open(self._source)
             if position is not None:

@@ -15,6 +15,7 @@ from projections.database import (
     reader,
     reads_told,
     take_time,
+    tell,
     writer,
 )
 from projections.errors import Displaced
@@ -46,6 +47,7 @@ class Generation:
 
     def __init__(self, log: Database, number: int, identity: LogIdentity, version: str) -> None:
         self.number = number
+        self._log = log
         self.identity = identity
         self._version = version
         self._writer = writer(log, number)
@@ -88,6 +90,7 @@ class Generation:
             self.tracker.advance(connection, self.identity.log_id, before, batch.last_position)
             for table, rows in batch.rows.items():
                 insert_rows(connection, table, rows)
+            tell(connection, self._log, batch.last_position)
 
     def stop(self, failure: FailingEvent) -> None:
         """Keeps where and why the projection stopped, for every process that reads."""

@@ -32,6 +32,11 @@ def views_schema(database: Database, number: int) -> str:
     return f"{database.schema}_views_{number}" if number else f"{database.schema}_views"
 
 
+def views_channel(database: Database) -> str:
+    """Where followers tell of the position that they have taken the read models to."""
+    return f"{database.schema}_views"
+
+
 def connect(database: Database, number: int = 0) -> Session[Any]:
     """A session that sees a generation alone; each statement is its own transaction.
 
@@ -52,6 +57,9 @@ def engine(database: Database, number: int, *, read_only: bool, **pool: Any) -> 
 
     def session() -> Session[Any]:
         made = connect(database, number)
+        if number and not read_only:
+            # They can be built anew: a crash may cost the last batches, never their consistency.
+            made.execute("SET synchronous_commit = off")
         made.autocommit = False
         made.read_only = read_only
         return made
@@ -84,6 +92,14 @@ def make_schema(connection: Connection) -> None:
 def drop_schema(connection: Connection, schema: str) -> None:
     """Removes a schema and all that is in it; it is no error if there is none."""
     connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+
+
+def notify(connection: Connection, channel: str, position: int) -> None:
+    """Has listeners told of a position once the transaction has ended."""
+    connection.execute(
+        text("SELECT pg_notify(:channel, :position)"),
+        {"channel": channel, "position": str(position)},
+    )
 
 
 def schema_of(connection: Connection) -> str:

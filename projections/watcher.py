@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Event
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -9,8 +10,6 @@ import structlog
 from projections.errors import Displaced, ReadModelsUnavailable
 
 if TYPE_CHECKING:
-    from threading import Event
-
     from projections.views import Views
 
 POLL_SECONDS: Final = 0.01
@@ -23,17 +22,33 @@ log = structlog.get_logger(__name__)
 
 
 class Watcher:
-    """Reads the tracked position and tells those who wait."""
+    """Reads the tracked position and tells those who wait.
 
-    def __init__(self, views: Views) -> None:
+    One that `hears` of new positions by `wake` need not be told that somebody waits for one.
+    """
+
+    def __init__(self, views: Views, *, hears: bool = False) -> None:
         self._views = views
+        self._news = Event()
+        self._sooner = self._news if hears else views.progress.wanted
+
+    def wake(self) -> None:
+        """There may be a new position; from any thread."""
+        self._news.set()
 
     def run(self, stop: Event) -> None:
         """Watches until `stop` is set, on a thread of its own."""
         while not stop.is_set():
             self.look()
-            if self._views.progress.wanted.wait(IDLE_SECONDS):
-                stop.wait(POLL_SECONDS)
+            self.pause()
+
+    def pause(self) -> None:
+        """Waits until it is time for another look."""
+        if self._views.progress.wanted.is_set():
+            self._news.wait(POLL_SECONDS)
+        else:
+            self._sooner.wait(IDLE_SECONDS)
+        self._news.clear()
 
     def look(self) -> None:
         """Reads the position once."""

@@ -29,6 +29,7 @@ class ProjectionStatus(_message.Message):
     POSITION_FIELD_NUMBER: _builtins.int
     LAG_EVENTS_FIELD_NUMBER: _builtins.int
     STOPPED_POSITION_FIELD_NUMBER: _builtins.int
+    LEADER_FIELD_NUMBER: _builtins.int
     projection: _builtins.str
     """Name and version of the projection, for example "views/1"."""
     position: _builtins.int
@@ -37,6 +38,10 @@ class ProjectionStatus(_message.Message):
     """How many events it is behind the log's head."""
     stopped_position: _builtins.int
     """The position that it stopped at and will not pass, 0 while it runs."""
+    leader: _builtins.str
+    """The process that follows the log for it, "HOST:PID", where several servers share a ledger;
+    empty where nobody does now, and on SQLite.
+    """
     def __init__(
         self,
         *,
@@ -44,10 +49,11 @@ class ProjectionStatus(_message.Message):
         position: _builtins.int = ...,
         lag_events: _builtins.int = ...,
         stopped_position: _builtins.int = ...,
+        leader: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lag_events", b"lag_events", "position", b"position", "projection", b"projection", "stopped_position", b"stopped_position"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lag_events", b"lag_events", "leader", b"leader", "position", b"position", "projection", b"projection", "stopped_position", b"stopped_position"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -11,8 +11,11 @@ import structlog
 import typer
 
 from ledger.log.opening import open_log
+from projections.duty import duty_beside
 from projections.follower import Follower
+from projections.standby import Standby
 from projections.views import Views
+from projections.watcher import Watcher
 from service.cli.options import DatabaseSchema, DatabaseUrl, LogFormatOption, LogLevelOption
 from service.cli.output import failures_told
 from service.logging import logs
@@ -31,7 +34,8 @@ def follow(
 ) -> None:
     """Keep the read models up with the ledger until SIGTERM or SIGINT.
 
-    For a server that runs with --follower separate. Ends with exit code 1 at an event that the
+    For a server that runs with --follower separate. On PostgreSQL several may run: one follows, the
+    others stand by. Ends with exit code 1 at an event that the
     read models cannot take in.
     """
     with failures_told():
@@ -46,24 +50,29 @@ def follow(
             closing(open_log(settings.database, read_only=True)) as ledger,
             closing(Views(settings.database, ledger.identity())) as views,
         ):
+            duty = duty_beside(settings.database, views.progress.projection)
             # Nobody wakes this process, so it looks often: readers wait for what they wrote.
             follower = Follower(
-                ledger, views, poll_seconds=LOOK_SECONDS, gather_seconds=LOOK_SECONDS
+                ledger,
+                views,
+                poll_seconds=LOOK_SECONDS,
+                gather_seconds=LOOK_SECONDS,
+                held=duty.held,
             )
-            _follow(follower, settings)
+            _follow(Standby(follower, Watcher(views), duty), settings)
     raise typer.Exit(0 if follower.failure is None else 1)
 
 
-def _follow(follower: Follower, settings: Settings) -> None:
+def _follow(standby: Standby, settings: Settings) -> None:
     stop = Event()
 
     def end(_number: int, _frame: object) -> None:
         stop.set()
-        follower.wake()
+        standby.wake()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     log = structlog.get_logger()
     log.info("following", database=str(settings.database))
-    follower.run(stop)
+    standby.run(stop)
     log.info("stopped")

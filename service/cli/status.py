@@ -52,7 +52,8 @@ def _table(answer: GetStatusResponse) -> Table:
             if each.stopped_position
             else f"{each.lag_events} events behind"
         )
-        table.add_row(each.projection, f"{each.position}, {state}")
+        leader = f", followed by {each.leader}" if each.leader else ""
+        table.add_row(each.projection, f"{each.position}, {state}{leader}")
     lane = answer.lane
     table.add_row("written", f"{lane.events} events in {lane.flushes} flushes")
     table.add_row("refused", str(lane.refusals))

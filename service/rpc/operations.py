@@ -37,11 +37,15 @@ VERSION: Final = server_version()
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a projection is: the last position taken in, and the one it stopped at or 0."""
+    """How far a projection is: the last position taken in, and the one it stopped at or 0.
+
+    `leader` is the process that follows the log for it, empty where that is not known.
+    """
 
     projection: str
     position: int
     stopped_position: int = 0
+    leader: str = ""
 
 
 class OperationsRpc(OperationsServiceServicer):
@@ -81,6 +85,7 @@ class OperationsRpc(OperationsServiceServicer):
                     position=each.position,
                     lag_events=head.position - each.position,
                     stopped_position=each.stopped_position,
+                    leader=each.leader,
                 )
                 for each in projections
             ],

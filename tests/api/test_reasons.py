@@ -186,7 +186,7 @@ def read_models_unavailable(at: Place) -> Refused:
     with at.service() as me:
         me.ask(team("x"))
         me.ask(scores.GetTeamRequest(name="teams/x"))
-        with closing(sqlite3.connect(at.folder / "okr-ledger.views.db")) as other:
+        with closing(sqlite3.connect(at.folder / "okr-ledger.views-1.db")) as other:
             other.execute("ALTER TABLE tracking RENAME TO elsewhere")
         return me.refused(scores.GetTeamRequest(name="teams/x"))
 

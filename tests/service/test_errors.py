@@ -40,7 +40,13 @@ OF_COMMANDS = {
     projections.TablesUnavailable,
 }
 """They end an operator's command."""
-DEFECTS = {log.DamagedRecord, log.UnknownEventType, projections.FailingEvent, projections.Overtaken}
+DEFECTS = {
+    log.DamagedRecord,
+    log.UnknownEventType,
+    projections.FailingEvent,
+    projections.Overtaken,
+    projections.Relieved,
+}
 """They are answered as INTERNAL."""
 
 CATALOGUE = Path(__file__).parents[2] / "protos/okr/v1/error_reason.proto"

@@ -190,4 +190,10 @@ class EventLog(LogReader, Protocol):
     def snapshot_store(self) -> SnapshotStore:
         """Where snapshots of its streams are kept; to be closed before the log is."""
 
+    def begin_epoch(self) -> LogIdentity:
+        """Begin a new generation of the history, after some of it was lost: the log as it is now.
+
+        Tokens of the generations before are refused from then on.
+        """
+
     def close(self) -> None: ...

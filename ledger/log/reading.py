@@ -23,6 +23,8 @@ RECORDS = (
     " FROM events JOIN streams ON key = stream"
 )
 
+IDENTITY = "SELECT log_id, epoch FROM ledger ORDER BY epoch DESC LIMIT 1"
+
 HEAD = "SELECT position, recorded_us FROM events ORDER BY position DESC LIMIT 1"
 
 # The last position of the wanted size: positions are dense and the recorded time never decreases
@@ -51,7 +53,7 @@ class SQLiteLogReader:
 
     def identity(self) -> LogIdentity:
         with self.datastore.raw("read", writes=False) as connection:
-            return LogIdentity(*connection.execute("SELECT log_id, epoch FROM ledger").fetchone())
+            return LogIdentity(*connection.execute(IDENTITY).fetchone())
 
     def head(self) -> Head:
         with self.datastore.raw("read", writes=False) as connection:

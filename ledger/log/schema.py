@@ -25,7 +25,7 @@ CREATE = (
         applied_us INTEGER NOT NULL
     ) STRICT
     """,
-    # One row: which log this is.
+    # Which log this is: the row of the highest epoch counts.
     """
     CREATE TABLE ledger (
         log_id     TEXT    NOT NULL,

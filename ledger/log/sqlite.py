@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from eventsourcing.sqlite import SQLiteCursor
 
     from ledger.event import Record
-    from ledger.log.contract import Append, Outcome
+    from ledger.log.contract import Append, LogIdentity, Outcome
     from ledger.log.snapshots import SnapshotStore
 
 
@@ -62,6 +62,13 @@ class LedgerRecorder(SQLiteLogReader, SQLiteApplicationRecorder):
 
     def snapshot_store(self) -> SnapshotStore:
         return SnapshotFile(snapshots_file(Path(self.datastore.file)))
+
+    def begin_epoch(self) -> LogIdentity:
+        before = self.identity()
+        with self._writing("append to") as connection:
+            row = (before.log_id, before.epoch + 1, self.clock())
+            connection.execute("INSERT INTO ledger VALUES (?, ?, ?)", row)
+        return self.identity()
 
     def close(self) -> None:
         """Closes the file. May be called again."""

@@ -25,6 +25,25 @@ def log() -> None:
 
 
 @app.command()
+def new_epoch(database_url: DatabaseUrl = None, database_schema: DatabaseSchema = None) -> None:
+    """Begin a new epoch, after a restore or a fail-over that has lost events.
+
+    Run it before the servers start. Tokens of the lost future are refused from then on, and read
+    models are built anew.
+    """
+    with failures_told():
+        settings = Settings.read(database_url=database_url, database_schema=database_schema)
+        # First as a reader, who makes none where there is none.
+        open_log(settings.database, read_only=True).close()
+        with closing(open_log(settings.database)) as ledger:
+            identity = ledger.begin_epoch()
+            head = ledger.head().position
+    console().print(
+        f"epoch {identity.epoch} of ledger {identity.log_id} begins after {head} events"
+    )
+
+
+@app.command()
 def check(
     database_url: DatabaseUrl = None,
     database_schema: DatabaseSchema = None,

@@ -239,6 +239,24 @@ def test_a_reader_sees_whole_batches_in_order_while_they_are_written(
             assert watched.result() == list(range(1, 421))
 
 
+def test_a_new_epoch_keeps_the_log_and_its_id(store: Store) -> None:
+    log = store.open()
+    log.append_batch([append("teams/a")], 10)
+    before = log.identity()
+    assert log.begin_epoch() == LogIdentity(before.log_id, 2)
+    assert log.begin_epoch() == store.reader().identity() == LogIdentity(before.log_id, 3)
+    log.close()
+    log = store.open()
+    assert log.identity() == LogIdentity(before.log_id, 3)
+    assert log.append_batch([append("teams/b")], 11) == [Accepted(2, 2, 11)]
+
+
+def test_the_versions_of_streams_are_told_together(log: EventLog) -> None:
+    log.append_batch([append("teams/a", "teams/b", "teams/a")], 10)
+    assert log.stream_versions(["teams/a", "teams/x"]) == {"teams/a": 2}
+    assert log.stream_versions([]) == {}
+
+
 def test_everything_survives_a_restart(store: Store) -> None:
     log = store.open()
     identity: LogIdentity = log.identity()

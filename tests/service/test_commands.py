@@ -20,7 +20,9 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OKR_DATABASE_URL", raising=False)
 
 
-@pytest.mark.parametrize("command", [["log", "check"], ["projections", "rebuild"], ["follow"]])
+@pytest.mark.parametrize(
+    "command", [["log", "check"], ["log", "new-epoch"], ["projections", "rebuild"], ["follow"]]
+)
 def test_a_command_makes_no_ledger_where_there_is_none(tmp_path: Path, command: list[str]) -> None:
     told = CliRunner().invoke(app, command)
     assert told.exit_code == 1

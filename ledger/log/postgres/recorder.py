@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from ledger.event import Record
-    from ledger.log.contract import Append, Outcome
+    from ledger.log.contract import Append, LogIdentity, Outcome
     from ledger.log.database import Database
     from ledger.log.snapshots import SnapshotStore
 
@@ -43,6 +43,10 @@ INSERT: Final = """
     RETURNING position
 """
 
+
+BEGIN_EPOCH: Final = """
+    INSERT INTO ledger SELECT epoch + 1, log_id, clock_us() FROM ledger ORDER BY epoch DESC LIMIT 1
+"""
 
 STREAM_VERSIONS: Final = """
     SELECT e.stream, e.stream_version
@@ -96,6 +100,11 @@ class LedgerRecorder(PostgresLogReader, PostgresApplicationRecorder):
 
     def snapshot_store(self) -> SnapshotStore:
         return SnapshotTable(self.datastore)
+
+    def begin_epoch(self) -> LogIdentity:
+        with self.datastore.writing("append to") as connection:
+            connection.execute(BEGIN_EPOCH)
+        return self.identity()
 
     def close(self) -> None:
         """Closes the connections. May be called again."""

@@ -1,0 +1,34 @@
+"""A ledger that has lost its newest events says so to those who remember them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from grpc import StatusCode
+from typer.testing import CliRunner
+
+from okr.v1 import score_service_pb2 as scores
+from service.cli.app import app
+from tests.support.ask import team
+from tests.support.databases import ledger
+from tests.support.serving import LoopThread
+from tests.support.whole import whole_service
+
+
+def test_tokens_of_the_epoch_before_are_refused_and_all_else_goes_on(
+    loop: LoopThread, tmp_path: Path
+) -> None:
+    with whole_service(loop, tmp_path) as me:
+        old = me.ask(team("a")).token
+    database = ledger(tmp_path)
+    place = ("--database-url", database.url, "--database-schema", database.schema)
+    told = CliRunner().invoke(app, ["log", "new-epoch", *place])
+    assert told.stdout.startswith("epoch 2 of ledger ")
+    assert told.stdout.endswith("begins after 1 events\n")
+    with whole_service(loop, tmp_path) as me:
+        refused = me.refused(scores.GetTeamRequest(name="teams/a", at_least_as_fresh=old))
+        assert (refused.code, refused.reason) == (StatusCode.FAILED_PRECONDITION, "TOKEN_LOST")
+        new = me.ask(team("b")).token
+        for name in ("teams/a", "teams/b"):
+            answer = me.ask(scores.GetTeamRequest(name=name, at_least_as_fresh=new))
+            assert answer.team.name == name

@@ -8,6 +8,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -24,6 +26,7 @@ from tests.support.whole import Caller
 CALLERS: Final = 8
 LONGEST_SECONDS: Final = 0.3
 OBJECTIVES: Final = 4
+PATIENCE_SECONDS: Final = 40.0
 
 
 @dataclass
@@ -101,6 +104,49 @@ class Stream:
         for each in callers:
             each.join(10)
             assert not each.is_alive()
+
+
+@contextmanager
+def sending(stream: Stream, *addresses: str) -> Iterator[None]:
+    """Callers of each server, who send on until the block ends."""
+    ended = threading.Event()
+    callers = CALLERS // len(addresses)
+    with ThreadPoolExecutor(callers * len(addresses)) as threads:
+        sent = [
+            threads.submit(stream.send_until, ended, address)
+            for address in addresses
+            for _ in range(callers)
+        ]
+        try:
+            yield
+        finally:
+            ended.set()
+    for each in sent:
+        each.result()
+
+
+def wait_for_more(stream: Stream, more: int) -> None:
+    """Returns when so many further check-ins were acknowledged."""
+    wanted = len(stream.acknowledged) + more
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while len(stream.acknowledged) < wanted:
+        assert time.monotonic() < deadline, stream.failures
+        time.sleep(0.01)
+
+
+def wait_until_read(address: str) -> None:
+    """Returns when reads are served: one that meets a connection that was cut is not."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    with grpc.insecure_channel(address) as channel:
+        me = Caller(channel)
+        while time.monotonic() < deadline:
+            try:
+                me.ask(audit.ListEventsRequest(page_size=1))
+            except grpc.RpcError:
+                time.sleep(0.02)
+            else:
+                return
+    raise AssertionError("reads are not served")
 
 
 def recorded(caller: Caller, after: int = 0) -> Iterable[Any]:

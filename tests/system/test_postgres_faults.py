@@ -5,26 +5,26 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from pathlib import Path
 
-import grpc
 import psycopg
 import pytest
 from grpc import StatusCode
 
 from ledger.log.database import Database
 from ledger.log.opening import open_log
-from okr.v1.audit_service_pb2 import ListEventsRequest
 from service.log_check import faults
 from tests.support.cutting import Cutting, cutting
-from tests.support.interrupted import CALLERS, Ledger, Stream
+from tests.support.interrupted import (
+    PATIENCE_SECONDS,
+    Ledger,
+    sending,
+    wait_for_more,
+    wait_until_read,
+)
 from tests.support.server_process import ROOT, environment, server_process
-from tests.support.whole import Caller
 from tools.postgres import Postgres
 
 pytestmark = [pytest.mark.slow, pytest.mark.system, pytest.mark.timeout(180)]
@@ -33,50 +33,6 @@ SEED = 20_261_124
 KILLS = 5
 CUTS = 12
 STARTS = 5
-PATIENCE_SECONDS = 40.0
-
-
-@contextmanager
-def sending(stream: Stream, *addresses: str) -> Iterator[None]:
-    """Callers of each server, who send on until the block ends."""
-    ended = threading.Event()
-    callers = CALLERS // len(addresses)
-    with ThreadPoolExecutor(callers * len(addresses)) as threads:
-        sent = [
-            threads.submit(stream.send_until, ended, address)
-            for address in addresses
-            for _ in range(callers)
-        ]
-        try:
-            yield
-        finally:
-            ended.set()
-    for each in sent:
-        each.result()
-
-
-def wait_for_more(stream: Stream, more: int) -> None:
-    """Returns when so many further check-ins were acknowledged."""
-    wanted = len(stream.acknowledged) + more
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while len(stream.acknowledged) < wanted:
-        assert time.monotonic() < deadline, stream.failures
-        time.sleep(0.01)
-
-
-def wait_until_read(address: str) -> None:
-    """Returns when reads are served: one that meets a connection that was cut is not."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    with grpc.insecure_channel(address) as channel:
-        me = Caller(channel)
-        while time.monotonic() < deadline:
-            try:
-                me.ask(ListEventsRequest(page_size=1))
-            except grpc.RpcError:
-                time.sleep(0.02)
-            else:
-                return
-    raise AssertionError("reads are not served")
 
 
 def assert_in_order(database: Database) -> None:

@@ -1,61 +1,123 @@
-"""A follower process that is killed at any instant leaves tables that can be followed on."""
+"""A follower that is killed at any point of a batch counts each event once all the same."""
 
 from __future__ import annotations
 
-import random
+import os
+import signal
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
+from sqlalchemy import Engine, event
 
+from ledger.log.database import Database
+from projections import follower as following
 from projections.follower import Follower
-from tests.projections.feed import Feed, dump, quarter, views_beside
+from projections.tracking import Tracker
+from projections.views import Views
+from tests.projections.feed import Feed, dump, quarter, serving_from_the_start, views_beside
+from tests.support.databases import ledger
+from tests.support.server_process import ROOT, environment
 
-CHECK_INS = 800
+CHECK_INS: Final = 60
+BATCH: Final = 20
+KILLED_IN: Final = 3
+"""The batch in which the process is killed."""
 
-SCRIPT = """
-import sys
-from pathlib import Path
-from projections import follower
-from tests.projections.feed import Feed, quarter, serving_from_the_start
-from tests.projections.test_kill import CHECK_INS
+POINTS: Final = {
+    "before the transaction": KILLED_IN - 1,
+    "between position and rows": KILLED_IN - 1,
+    "before COMMIT": KILLED_IN - 1,
+    "after COMMIT, before anybody is told": KILLED_IN,
+    "after all are told": KILLED_IN,
+}
+"""The batches that count once the process was killed at a point."""
 
-follower.BATCH = 20
-feed = quarter(Feed(), CHECK_INS)
-views = serving_from_the_start(Path(sys.argv[1]), feed)
-tell = lambda position: print(position, flush=True)
-follower.Follower(feed, views, on_progress=tell).catch_up()
-"""
+
+def feed_of_a_quarter() -> Feed:
+    return quarter(Feed(), CHECK_INS)
 
 
 @pytest.mark.system
-def test_a_killed_follower_is_followed_on(tmp_path: Path) -> None:
-    feed = quarter(Feed(), CHECK_INS)
-    (tmp_path / "expected").mkdir()
-    views = views_beside(tmp_path / "expected", feed)
-    Follower(feed, views).catch_up()
-    views.close()
-    expected = dump(tmp_path / "expected")
-    instants = random.Random(11)
-    reached: set[int | None] = set()
-    for attempt in range(4):
-        folder = tmp_path / str(attempt)
+@pytest.mark.usefixtures("each_database")
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_at_each_point_of_a_batch(tmp_path: Path, point: str) -> None:
+    feed = feed_of_a_quarter()
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    for folder in (killed, whole):
         folder.mkdir()
-        with subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, str(folder)], stdout=subprocess.PIPE
-        ) as process:
-            assert process.stdout is not None
-            for _ in range(instants.randint(1, 60)):
-                process.stdout.readline()
-            time.sleep(instants.uniform(0, 0.005))
-            process.kill()
-        views = views_beside(folder, feed)
-        follower = Follower(feed, views)
-        reached.add(views.open(feed))
-        assert follower.catch_up() == len(feed.records)
-        views.close()
-        assert dump(folder) == expected
-    assert len(reached) > 1
-    assert reached != {None, len(feed.records)}
+        serving_from_the_start(folder, feed).close()
+    at = ledger(killed)
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.projections.test_kill", point],
+        cwd=ROOT,
+        env=environment() | {"OKR_DATABASE_URL": at.url, "OKR_DATABASE_SCHEMA": at.schema},
+        check=False,
+    )
+    assert ended.returncode == -signal.SIGKILL
+
+    views = views_beside(killed, feed)
+    assert views.open(feed) == POINTS[point] * BATCH
+    assert Follower(feed, views).catch_up() == len(feed.records)
+    views.close()
+    uninterrupted = views_beside(whole, feed)
+    Follower(feed, uninterrupted).catch_up()
+    uninterrupted.close()
+    assert dump(killed) == dump(whole)
+
+
+def end(_: object = None) -> None:
+    """Ends this process as a power cut would."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def in_batch(number: int, work: Callable[..., Any]) -> Callable[..., None]:
+    """Does something at the n-th call."""
+    calls = 0
+
+    def counted(*given: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == number:
+            work(*given)
+
+    return counted
+
+
+def follow_until_killed(point: str) -> None:
+    """The process that is killed."""
+    feed = feed_of_a_quarter()
+    views = Views(
+        Database(os.environ["OKR_DATABASE_URL"], os.environ["OKR_DATABASE_SCHEMA"]),
+        feed.identity(),
+    )
+    views.open(feed)
+    kill = in_batch(KILLED_IN, end)
+    write, advance = views.write, Tracker.advance
+
+    def written(before: int, batch: Any) -> None:
+        if point == "before the transaction":
+            kill()
+        write(before, batch)
+        if point == "after COMMIT, before anybody is told":
+            kill()
+
+    def advanced(*given: Any) -> None:
+        advance(*given)
+        if point == "between position and rows":
+            kill()
+
+    views.write = written  # type: ignore[method-assign]  # the point to be killed at
+    Tracker.advance = advanced  # type: ignore[assignment, method-assign]  # the same
+    if point == "before COMMIT":
+        event.listen(Engine, "commit", kill)
+    following.BATCH = BATCH  # type: ignore[misc]  # so that few events make several batches
+    told = kill if point == "after all are told" else lambda _: None
+    Follower(feed, views, on_progress=told).catch_up()
+
+
+if __name__ == "__main__":
+    follow_until_killed(sys.argv[1])

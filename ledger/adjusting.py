@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -143,7 +142,7 @@ def _decided(
 
 def _numbered(context: Context, index: int) -> Context:
     """The context of one change of an adjustment, with ids of its own."""
-    return replace(context, new_id=lambda: f"{context.new_id()}-c{index + 1}")
+    return context._replace(new_id=lambda: f"{context.new_id()}-c{index + 1}")
 
 
 def _subject(fact: Message) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """Who calls: `actor` and, unless empty, `on_behalf_of` are "people/{id}" or "services/{id}"."""
 
     actor: str

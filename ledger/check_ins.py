@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -38,8 +38,7 @@ CHECK_INS = "/checkIns/"
 CheckInFact = facts.CheckInRecorded | facts.CheckInCorrected
 
 
-@dataclass(frozen=True, slots=True)
-class CheckIn:
+class CheckIn(NamedTuple):
     """A check-in as last corrected.
 
     `position` is the original's, which orders check-ins of one day; `content_position` that of
@@ -62,8 +61,7 @@ class CheckIn:
         return (self.effective, moment, self.position)
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
+class Circumstances(NamedTuple):
     """When an event was recorded, in µs since 1970 UTC, and the rest that its record says."""
 
     recorded_us: int
@@ -80,11 +78,11 @@ def folded(
                 fact.key_result, fact.number, position, position, effective, fact
             )
         case facts.CheckInCorrected():
-            known[fact.number] = replace(
-                known[fact.number], content_position=position, effective=effective, content=fact
+            known[fact.number] = known[fact.number]._replace(
+                content_position=position, effective=effective, content=fact
             )
         case facts.CheckInRetracted():
-            known[fact.number] = replace(known[fact.number], retracted=True)
+            known[fact.number] = known[fact.number]._replace(retracted=True)
     return known
 
 

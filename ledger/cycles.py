@@ -158,7 +158,7 @@ def applied(cycle: Cycle | None, name: str, revision: Revision) -> Cycle | None:
         case facts.AmendmentRecorded():
             return replace(cycle, amendments=cycle.amendments + 1)
         case facts.CycleSealed() as fact:
-            revision = replace(revision, fact=outline(fact))
+            revision = revision._replace(fact=outline(fact))
     changed = cycle_of(name, (*cycle.revisions, revision))
     return changed and replace(changed, amendments=cycle.amendments, lessons=cycle.lessons)
 

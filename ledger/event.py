@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from google.protobuf.message_factory import GetMessageClass
 
@@ -23,16 +22,14 @@ EVENT_TYPES: Final[Mapping[str, type[Message]]] = {
 """Every event's message by its full name, e.g. "okr.v1.CheckInRecorded"."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewEvent:
+class NewEvent(NamedTuple):
     """A decided event: the stream it belongs to and the fact, a message of `okr.v1.events`."""
 
     stream: str
     fact: Message
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A stored event: the header that the log assigned and the two byte strings as given.
 
     `recorded_us` counts microseconds since 1970 UTC and never decreases with `position`.
@@ -48,8 +45,7 @@ class Record:
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What a request was decided to mean: events, and the circumstances that they share."""
 
     events: Sequence[NewEvent]

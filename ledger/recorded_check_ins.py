@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ledger.check_ins import CheckIn, folded
 from ledger.event import Record
@@ -46,7 +46,7 @@ def find(read: Read, key_result: KeyResult, number: int) -> Found | None:
     if corrected := places.corrected.get(number):
         records += read(stream, corrected - 1, corrected)
     check_in = check_ins_of(records, name)[number]
-    return Found(replace(check_in, retracted=number in places.retracted), records)
+    return Found(check_in._replace(retracted=number in places.retracted), records)
 
 
 def check_ins_of(records: Iterable[Record], key_result: str) -> dict[int, CheckIn]:

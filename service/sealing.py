@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import Context
-from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -99,7 +98,7 @@ class Sealing:
         response = CloseCycleResponse(
             cycle=answers.cycle(history),
             seal=answers.seal(history),
-            **landed(self._log, self._tokens, replace(done, records=(sealed,))),
+            **landed(self._log, self._tokens, done._replace(records=(sealed,))),
         )
         raw = fitting(response.SerializeToString())
         return answer._replace(raw=raw, position=response.position, done=None)
@@ -118,8 +117,7 @@ class Sealing:
         seals = await asyncio.to_thread(self._seals, closing.stream)
         scored = await self._scored(closing, closing.position - 1)
         scored.closing_position = closing.position
-        return replace(
-            closing,
+        return closing._replace(
             position=closing.position + 1,
             stream_version=closing.stream_version + 1,
             event_type=CycleSealed.DESCRIPTOR.full_name,

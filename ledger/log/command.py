@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from okr.v1.event_record_pb2 import EventMetadata
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """A request on its way to a decision.
 
     `request_id` may be empty; then nothing guards against a repetition. `content_hash` tells one
@@ -34,8 +33,7 @@ class Command:
     deadline: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(NamedTuple):
     """A command's success.
 
     `records` are in order of position, as stored. `states` are those of the written streams right
@@ -44,7 +42,7 @@ class Done:
     """
 
     records: tuple[Record, ...]
-    states: Mapping[str, Any] = field(default_factory=dict)
+    states: Mapping[str, Any] = MappingProxyType({})
     repeated: bool = False
     validated_only: bool = False
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     from ledger.log.snapshots import SnapshotStore
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedEvent:
+class EncodedEvent(NamedTuple):
     """An event ready to be stored: the bytes are kept and hashed as they are."""
 
     stream: str
@@ -23,27 +21,28 @@ class EncodedEvent:
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class RequestKey:
-    """Who asked under which id, and a hash of what was asked."""
+class RequestKey(NamedTuple):
+    """What the log knows a request by, and a hash of what was asked.
 
-    principal: str
-    request_id: str
+    `digest` is the 16 bytes under which the log keeps the request, for ever.
+    """
+
+    digest: bytes
     content_hash: bytes
-    digest: bytes = field(init=False)
-    """The 16 bytes under which the log keeps the request, for ever.
+
+
+def request_key(principal: str, request_id: str, content_hash: bytes) -> RequestKey:
+    """The key of a request: who asked under which id, and a hash of what was asked.
 
     A digest instead of the text: it costs the log half of the pages, and a principal that has to
     be forgotten later never gets into the table. It begins as the id does: of a UUID of version 7
     with the time it was made at, so that new ones stand side by side at the end of the index.
     """
-
-    def __post_init__(self) -> None:
-        # The length keeps ("ab", "c") and ("a", "bc") apart.
-        text = f"{len(self.principal)}:{self.principal}{self.request_id}"
-        beginning = _beginning(self.request_id)
-        hashed = blake2b(text.encode(), digest_size=16 - len(beginning)).digest()
-        object.__setattr__(self, "digest", beginning + hashed)
+    # The length keeps ("ab", "c") and ("a", "bc") apart.
+    text = f"{len(principal)}:{principal}{request_id}"
+    beginning = _beginning(request_id)
+    hashed = blake2b(text.encode(), digest_size=16 - len(beginning)).digest()
+    return RequestKey(beginning + hashed, content_hash)
 
 
 def _beginning(request_id: str) -> bytes:
@@ -54,8 +53,7 @@ def _beginning(request_id: str) -> bytes:
         return b""
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(NamedTuple):
     """Events that are stored all or none.
 
     `guards` maps each stream that the decision read, and each that it writes to, to the version
@@ -67,8 +65,7 @@ class Append:
     request: RequestKey | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """The append is durable; positions are inclusive and without gaps."""
 
     first_position: int
@@ -76,15 +73,13 @@ class Accepted:
     recorded_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(NamedTuple):
     """The append was refused: `stream` is not at the version that its guard names."""
 
     stream: str
 
 
-@dataclass(frozen=True, slots=True)
-class Repeated:
+class Repeated(NamedTuple):
     """The request was accepted before, with these positions and this hash of its content."""
 
     first_position: int
@@ -95,16 +90,14 @@ class Repeated:
 Outcome = Accepted | Conflict | Repeated
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """The newest record's position and recorded time; 0 and 0 in an empty log."""
 
     position: int
     recorded_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class LogIdentity:
+class LogIdentity(NamedTuple):
     """Which log this is: a UUID made with it, and the generation of its history."""
 
     log_id: str

@@ -155,9 +155,14 @@ class LedgerDatastore(sqlite.SQLiteDatastore):
         if not read_only:
             self._lock = WriterLock(file, owner_pid)
 
+    @property
+    def writable(self) -> bool:
+        """Whether it was opened for writing, and is not closed yet."""
+        return self._lock is not None
+
     @contextmanager
     def get_connection(self, *, commit: bool) -> Iterator[LedgerConnection]:
-        if commit and self._lock is None:
+        if commit and not self.writable:
             raise LogUnavailable(self.file, "write", "it was opened for reading only")
         pool = self.writer if commit else self.readers
         connection = pool.get_connection()

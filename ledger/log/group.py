@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ledger.context import Context
 from ledger.event import Record
@@ -44,8 +44,7 @@ class Job:
     attempts: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(NamedTuple):
     """A decision ready to be appended, with the records and states that it leads to."""
 
     job: Job
@@ -56,8 +55,7 @@ class Decided:
     metadata: EventMetadata
 
 
-@dataclass(frozen=True, slots=True)
-class Unwritten:
+class Unwritten(NamedTuple):
     """An answer that writes nothing, and the versions of the streams that it was taken on.
 
     They are those after the first `decided` decisions of the batch.
@@ -143,20 +141,19 @@ class GroupCommit:
         if not keyed:
             return jobs
         found = iter(self._log.find_requests(keyed))
-        taken: set[tuple[str, str]] = set()
+        taken: set[bytes] = set()
         fresh = []
         for job in jobs:
             if job.key is None:
                 fresh.append(job)
                 continue
             stored = next(found)
-            name = (job.key.principal, job.key.request_id)
             if stored is not None:
                 result.answers.append((job, self._repeated(job, stored)))
-            elif name in taken:
+            elif job.key.digest in taken:
                 result.again.append(job)
             else:
-                taken.add(name)
+                taken.add(job.key.digest)
                 fresh.append(job)
         return fresh
 
@@ -285,7 +282,7 @@ class GroupCommit:
         for each, outcome in zip(decided, outcomes, strict=True):
             if isinstance(outcome, Accepted):
                 records = tuple(
-                    replace(record, position=position, recorded_us=outcome.recorded_us)
+                    record._replace(position=position, recorded_us=outcome.recorded_us)
                     for position, record in enumerate(each.records, outcome.first_position)
                 )
                 guards = each.append.guards
@@ -294,7 +291,7 @@ class GroupCommit:
                 if all(overlay.get(r.stream)[1] == guards[r.stream] for r in records):
                     states = overlay.after(records, each.facts, each.metadata)
                 overlay.put(states, records)
-                accepted.append(replace(each, records=records, states=states))
+                accepted.append(each._replace(records=records, states=states))
         return accepted, overlay
 
     def _present(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from ledger.log.contract import RequestKey
+from ledger.log.contract import request_key
 from ledger.log.errors import DeadlinePassed
 from ledger.log.group import GroupCommit, Job
 from ledger.log.sqlite import now_us
@@ -72,7 +72,7 @@ class WriteLane:
         """Put a command behind those that wait; its job is what the answer comes with."""
         key = None
         if source := command.request_id:
-            key = RequestKey(command.principal, command.request_id, command.content_hash)
+            key = request_key(command.principal, command.request_id, command.content_hash)
         job = Job(command, key, source or self._new_source())
         self._queue.append(job)
         return job

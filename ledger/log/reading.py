@@ -67,7 +67,7 @@ class SQLiteLogReader:
                 f"{RECORDS} WHERE position > ? ORDER BY position LIMIT ?", (after_position, limit)
             )
             for row in rows:
-                record = Record(*row)
+                record = Record._make(row)
                 size += len(record.metadata) + len(record.payload)
                 if size > max_bytes and records:
                     break
@@ -136,13 +136,15 @@ class SQLiteLogReader:
 
     def find_requests(self, keys: Sequence[RequestKey]) -> list[Repeated | None]:
         digests = [key.digest for key in keys]
-        with self.datastore.raw("read", writes=False) as connection:
+        # A writer asks before each append, and its own connection has the pages at hand that it
+        # wrote; a reader's would have to read them anew.
+        with self.datastore.raw("read", writes=self.datastore.writable) as connection:
             found = stored_requests(connection, digests)
         return [found.get(digest) for digest in digests]
 
     def _records(self, query: str, parameters: Sequence[str | int]) -> list[Record]:
         with self.datastore.raw("read", writes=False) as connection:
-            return [Record(*row) for row in connection.execute(query, parameters).fetchall()]
+            return [Record._make(row) for row in connection.execute(query, parameters).fetchall()]
 
 
 def read_head(connection: sqlite3.Connection) -> Head:

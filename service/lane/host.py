@@ -6,7 +6,6 @@ import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -160,7 +159,7 @@ class Host:
         method = METHODS.get(ask.method)
         if method is None:
             position = 0 if done.validated_only else done.records[-1].position
-            return Answer(ask.number, b"", request_id, position, done=replace(done, states={}))
+            return Answer(ask.number, b"", request_id, position, done=done._replace(states={}))
         try:
             response: Any = self._rpc.answer(method, done, may_read=may_read)
             raw = fitting(response.SerializeToString())

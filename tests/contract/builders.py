@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ledger.log.contract import Append, EncodedEvent, RequestKey
+from ledger.log.contract import Append, EncodedEvent, request_key
 
 TYPE = "okr.v1.TeamRetired"
 
@@ -22,5 +22,5 @@ def append(
 ) -> Append:
     """One event for each stream named, guarded at version 0 or as `at` says."""
     guards = dict.fromkeys(streams, 0) | dict(at or {})
-    key = RequestKey(principal, request, content) if request else None
+    key = request_key(principal, request, content) if request else None
     return Append([event(stream) for stream in streams], guards, key)

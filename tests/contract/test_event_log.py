@@ -16,14 +16,14 @@ from ledger.log.contract import (
     Head,
     LogIdentity,
     Repeated,
-    RequestKey,
+    request_key,
 )
 from tests.contract.builders import append, event
 from tests.contract.conftest import Store
 
 pytestmark = pytest.mark.contract
 
-KEY = RequestKey("services/metrics", "r1", b"content")
+KEY = request_key("services/metrics", "r1", b"content")
 
 
 def positions(log: EventLog) -> list[int]:
@@ -150,7 +150,7 @@ def test_request_ids_belong_to_their_principals(log: EventLog) -> None:
 def test_requests_are_found_in_the_order_asked_for(log: EventLog) -> None:
     ids = [f"r{number}" for number in range(200)]
     log.append_batch([append(f"teams/{i}", request=i) for i in ids[::2]], 10)
-    found = log.find_requests([RequestKey("services/metrics", i, b"") for i in ids])
+    found = log.find_requests([request_key("services/metrics", i, b"") for i in ids])
     assert [f and f.first_position for f in found] == [
         number // 2 + 1 if number % 2 == 0 else None for number in range(200)
     ]

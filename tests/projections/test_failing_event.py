@@ -40,7 +40,7 @@ def views(tmp_path: Path, feed: Feed) -> Iterator[Views]:
 
 def gap(feed: Feed) -> None:
     position = feed.check_in("objectives/awareness/keyResults/first", 9, DAY)
-    feed.records[-1] = replace(feed.records[-1], position=position + 1)
+    feed.records[-1] = feed.records[-1]._replace(position=position + 1)
 
 
 BREAKS: dict[str, tuple[Callable[[Feed], Any], str]] = {
@@ -131,7 +131,7 @@ def test_another_process_learns_of_it(tmp_path: Path, feed: Feed, views: Views) 
 def test_once_the_event_is_understood_it_goes_on(tmp_path: Path, feed: Feed, views: Views) -> None:
     feed.add(facts.TeamRetired(team="teams/sales"))
     understood = feed.records[-1]
-    feed.records[-1] = replace(understood, event_type="okr.v1.TeamDissolved")
+    feed.records[-1] = understood._replace(event_type="okr.v1.TeamDissolved")
     Follower(feed, views).run(Event())
     feed.records[-1] = understood
     mended = Follower(feed, views)

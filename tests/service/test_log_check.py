@@ -1,4 +1,3 @@
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,23 +49,23 @@ def test_an_orderly_log_is_in_order_and_tells_how_far_it_was_read() -> None:
         (ORDERLY[:2], "positions 3 to 3 are missing"),
         ((), "positions 1 to 3 are missing"),
         (
-            (*ORDERLY[:2], replace(ORDERLY[2], recorded_us=9)),
+            (*ORDERLY[:2], ORDERLY[2]._replace(recorded_us=9)),
             "event 3 (okr.v1.TeamRetired of teams/a) was recorded before the one that it follows",
         ),
         (
-            (*ORDERLY[:2], replace(ORDERLY[2], stream_version=3)),
+            (*ORDERLY[:2], ORDERLY[2]._replace(stream_version=3)),
             "event 3 (okr.v1.TeamRetired of teams/a) is version 3 of its stream, not 2",
         ),
         (
-            (*ORDERLY[:2], replace(ORDERLY[2], payload=b"\xff")),
+            (*ORDERLY[:2], ORDERLY[2]._replace(payload=b"\xff")),
             "the record at position 3 is not a readable okr.v1.TeamRetired",
         ),
         (
-            (*ORDERLY[:2], replace(ORDERLY[2], metadata=b"\xff")),
+            (*ORDERLY[:2], ORDERLY[2]._replace(metadata=b"\xff")),
             "the record at position 3 is not a readable okr.v1.TeamRetired",
         ),
         (
-            (*ORDERLY[:2], replace(ORDERLY[2], event_type="okr.v1.TeamPraised")),
+            (*ORDERLY[:2], ORDERLY[2]._replace(event_type="okr.v1.TeamPraised")),
             "okr.v1.TeamPraised is not an event that this version knows",
         ),
     ],
@@ -76,7 +75,7 @@ def test_a_fault_is_told_with_its_place(records: tuple[Record, ...], told: str) 
 
 
 def test_every_fault_is_told() -> None:
-    late = replace(ORDERLY[2], recorded_us=1, stream_version=9, payload=b"\xff")
+    late = ORDERLY[2]._replace(recorded_us=1, stream_version=9, payload=b"\xff")
     assert len(list(faults(FakeLog((*ORDERLY[:2], late))))) == 3
 
 

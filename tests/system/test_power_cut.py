@@ -13,7 +13,7 @@ from typing import Final
 
 import pytest
 
-from ledger.log.contract import Accepted, RequestKey
+from ledger.log.contract import Accepted, request_key
 from ledger.log.database import Database
 from ledger.log.errors import LogError
 from ledger.log.opening import open_log
@@ -145,14 +145,14 @@ def assert_whole(folder: Path, answered: dict[str, int], ends: set[int]) -> None
         assert [record.position for record in records] == list(range(1, len(records) + 1))
         assert len(records) in ends
         positions: dict[str, int] = {}
-        keys: dict[str, RequestKey] = {}
+        keys: dict[str, request_key] = {}
         for record in records:
             metadata = EventMetadata.FromString(record.metadata)
             request_id = metadata.request_id
             if request_id:
                 assert request_id not in positions
                 positions[request_id] = record.position
-                keys[request_id] = RequestKey(metadata.actor.plain, request_id, b"")
+                keys[request_id] = request_key(metadata.actor.plain, request_id, b"")
         assert answered.items() <= positions.items()
         found = log.find_requests(list(keys.values()))
         assert [each and each.last_position for each in found] == list(positions.values())

@@ -142,4 +142,4 @@ class PostgresLogReader:
     def _records(
         self, query: LiteralString, parameters: Sequence[Any] | dict[str, Any]
     ) -> list[Record]:
-        return [Record(*row) for row in self.datastore.rows("read", query, parameters)]
+        return [Record._make(row) for row in self.datastore.rows("read", query, parameters)]

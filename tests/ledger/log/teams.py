@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from ledger.context import Context
 from ledger.event import Decision, NewEvent, Record
 from ledger.log.command import Command, Done
-from ledger.log.contract import Append, EventLog, Outcome, RequestKey
+from ledger.log.contract import Append, EventLog, Outcome, request_key
 from ledger.log.group import Job
 from ledger.refusals import Exists, NotFound
 from ledger.view import World
@@ -83,7 +83,7 @@ def defect() -> Command:
 def job(command: Command) -> Job:
     key = None
     if command.request_id:
-        key = RequestKey(command.principal, command.request_id, command.content_hash)
+        key = request_key(command.principal, command.request_id, command.content_hash)
     return Job(command, key, command.request_id or "random")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.log.contract import Accepted, Repeated, RequestKey
+from ledger.log.contract import Accepted, Repeated, request_key
 from ledger.log.sqlite import open_log
 from tests.contract.builders import append
 
@@ -50,7 +50,7 @@ def check(file: Path, acknowledged: list[str], run: str) -> None:
     assert teams == cycles
     assert len(set(teams)) == len(teams)
     assert set(acknowledged) <= set(teams)
-    keys = [RequestKey("services/metrics", name, b"") for name in teams]
+    keys = [request_key("services/metrics", name, b"") for name in teams]
     assert None not in log.find_requests(keys)
 
     # A retry of the last one, acknowledged or not, is answered and not applied.

@@ -18,7 +18,7 @@ from ledger.log.contract import (
     Head,
     Outcome,
     Repeated,
-    RequestKey,
+    request_key,
 )
 from ledger.log.errors import LogUnavailable
 from ledger.log.sqlite import open_log
@@ -45,7 +45,7 @@ class Model:
     def __init__(self) -> None:
         self.events: list[tuple[int, str, int, int]] = []
         self.versions = dict.fromkeys(STREAMS, 0)
-        self.requests: dict[str, Repeated] = {}
+        self.requests: dict[bytes, Repeated] = {}
         self.time = 0
 
     def append(self, batch: list[Append], recorded_us: int) -> list[Outcome]:
@@ -53,7 +53,7 @@ class Model:
         spoilt: set[str] = set()
         now = max(self.time, recorded_us)
         for each in batch:
-            request = each.request.request_id if each.request else ""
+            request = each.request.digest if each.request else b""
             written = [e.stream for e in each.events]
             if request in self.requests:
                 outcomes.append(self.requests[request])
@@ -87,7 +87,7 @@ class RandomAppends(RuleBasedStateMachine):
         versions = dict(self.model.versions)
         batch = []
         for streams, off, request in steps:
-            key = RequestKey("services/metrics", request, b"h") if request else None
+            key = request_key("services/metrics", request, b"h") if request else None
             guards = {s: max(0, versions[s] + off[s]) for s in STREAMS}
             batch.append(Append([event(stream) for stream in streams], guards, key))
             if not any(off.values()):
@@ -135,10 +135,8 @@ class RandomAppends(RuleBasedStateMachine):
         for stream in STREAMS:
             expected = [record for record in records if record.stream == stream]
             assert self.log.read_stream(stream) == expected
-        keys = [RequestKey("services/metrics", f"r{n}", b"") for n in range(1, 5)]
-        assert self.log.find_requests(keys) == [
-            self.model.requests.get(key.request_id) for key in keys
-        ]
+        keys = [request_key("services/metrics", f"r{n}", b"") for n in range(1, 5)]
+        assert self.log.find_requests(keys) == [self.model.requests.get(key.digest) for key in keys]
 
     def teardown(self) -> None:
         self.log.close()

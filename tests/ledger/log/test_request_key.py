@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ledger.log.contract import RequestKey
+from ledger.log.contract import request_key
 
 FIRST = "01a20cdf-de66-7b1a-862d-3f0f7a3d2c11"
 A_MILLISECOND_LATER = "01a20cdf-de67-7000-8000-000000000000"
@@ -28,4 +28,4 @@ def test_a_key_tells_principals_and_ids_apart() -> None:
 
 
 def digest(principal: str, request_id: str) -> bytes:
-    return RequestKey(principal, request_id, b"content").digest
+    return request_key(principal, request_id, b"content").digest

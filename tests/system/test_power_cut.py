@@ -13,7 +13,7 @@ from typing import Final
 
 import pytest
 
-from ledger.log.contract import Accepted, request_key
+from ledger.log.contract import Accepted, RequestKey, request_key
 from ledger.log.database import Database
 from ledger.log.errors import LogError
 from ledger.log.opening import open_log
@@ -145,7 +145,7 @@ def assert_whole(folder: Path, answered: dict[str, int], ends: set[int]) -> None
         assert [record.position for record in records] == list(range(1, len(records) + 1))
         assert len(records) in ends
         positions: dict[str, int] = {}
-        keys: dict[str, request_key] = {}
+        keys: dict[str, RequestKey] = {}
         for record in records:
             metadata = EventMetadata.FromString(record.metadata)
             request_id = metadata.request_id

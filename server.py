@@ -31,6 +31,7 @@ from projections.replay.rpc import ReplayRpc
 from projections.replay.tail import Tail
 from projections.rpc import AuditRpc, ScoreRpc
 from projections.views import Views
+from service.checking import checked
 from service.cli.options import DatabaseSchema, DatabaseUrl, LogFormatOption, LogLevelOption
 from service.cli.output import failures_told
 from service.exchange import Gate
@@ -70,7 +71,8 @@ async def running(
     """
     async with AsyncExitStack() as stack:
         # First, so that a server that cannot listen makes no files.
-        listener = Listener(Gate())
+        gate = Gate()
+        listener = Listener(gate)
         address = listener.bind(settings.listen)
 
         def committed(position: int) -> None:
@@ -117,7 +119,8 @@ async def running(
 
         reader = Reader(ledger, views, tokens, clock or now_us)
         sealing = Sealing(ledger, tokens, desk.ask, reader)
-        listener.add_writes(LEDGER, {"CloseCycle": sealing.close}, desk.ask)
+        finished = {"CloseCycle": sealing.close, **checked(desk, gate.validation)}
+        listener.add_writes(LEDGER, finished, desk.ask)
         add_ScoreServiceServicer_to_server(ScoreRpc(reader), listener.server)
         add_AuditServiceServicer_to_server(AuditRpc(reader), listener.server)
         add_ReplayServiceServicer_to_server(ReplayRpc(reader, tail), listener.server)

@@ -111,8 +111,18 @@ class Desk:
         if self._link is not None:
             await self._link.ended()
 
-    async def ask(self, method: str, raw: bytes, caller: Caller, deadline: float | None) -> Answer:
+    async def ask(
+        self,
+        method: str,
+        raw: bytes,
+        caller: Caller,
+        deadline: float | None,
+        *,
+        checked: bool = False,
+    ) -> Answer:
         """Has a call decided; returns once what it changed is durable, or when it is refused.
+
+        `checked` as in `Ask`.
 
         Raises:
             LogError: Overloaded, ShuttingDown or LogUnavailable, and nothing was written; or
@@ -132,7 +142,7 @@ class Desk:
         self._last_number = number = self._last_number + 1
         future: asyncio.Future[Answer] = loop.create_future()
         self._pending[number] = future
-        line.append(Ask(number, method, raw, caller.actor, caller.on_behalf_of, deadline))
+        line.append(Ask(number, method, raw, caller.actor, caller.on_behalf_of, deadline, checked))
         if len(self._gathered) + len(self._bulk) == 1:
             # In one piece what this turn of the event loop gathers.
             loop.call_soon(self._hand_over)

@@ -27,6 +27,7 @@ class Ask(NamedTuple):
     """A call that changes the ledger: `raw` is its request as it came.
 
     `deadline` is an instant of `time.monotonic()`, which all processes of a machine share.
+    `checked` says of a message with many requests that all of them keep their rules.
     """
 
     number: int
@@ -35,6 +36,7 @@ class Ask(NamedTuple):
     actor: str
     on_behalf_of: str
     deadline: float | None
+    checked: bool = False
 
 
 class Many(NamedTuple):

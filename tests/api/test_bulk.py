@@ -29,6 +29,7 @@ from service.feed import AHEAD
 from tests.api.cases import TABLES
 from tests.api.test_reasons import Place
 from tests.support.ask import FOLLOWERS, TRAFFIC, check_in, commit, cycle, objective, team
+from tests.support.databases import ON_SQLITE_ALONE
 from tests.support.serving import LoopThread, Refused, refused
 from tests.support.whole import Caller, path_of, whole_service
 
@@ -338,6 +339,7 @@ def place(loop: LoopThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return Place(loop, tmp_path, monkeypatch)
 
 
+@ON_SQLITE_ALONE
 def test_a_log_that_cannot_be_written_fails_the_message_and_ids_settle_each(place: Place) -> None:
     place.patch.setattr(datastore, "LOCK_TIMEOUT_SECONDS", 0.2)
     requests = [good("1"), check_in("objectives/none/keyResults/none"), good("2")]
@@ -372,6 +374,7 @@ def held_for(place: Place, seconds: float) -> Iterator[None]:
     holder.join()
 
 
+@ON_SQLITE_ALONE
 def test_a_drain_acknowledges_what_was_taken_and_says_when_to_come_back(place: Place) -> None:
     with ExitStack() as until_the_end:
         with place.service() as me:
@@ -390,6 +393,7 @@ def test_a_drain_acknowledges_what_was_taken_and_says_when_to_come_back(place: P
 # What a stream may hold
 
 
+@ON_SQLITE_ALONE
 def test_no_more_of_a_stream_is_taken_than_it_may_have_unacknowledged(place: Place) -> None:
     with place.service() as me, feeding(me) as stream:
         with held_for(place, 0.6):
@@ -415,6 +419,7 @@ def test_who_takes_no_acknowledgements_is_not_read_from(place: Place) -> None:
         assert lane(me).refusals == AT_MOST * count
 
 
+@ON_SQLITE_ALONE
 def test_what_the_lane_has_not_begun_is_dropped_when_the_caller_is_gone(place: Place) -> None:
     with place.service() as me:
         head = me.head()
@@ -430,6 +435,7 @@ def test_what_the_lane_has_not_begun_is_dropped_when_the_caller_is_gone(place: P
         assert me.head() == head + 5
 
 
+@ON_SQLITE_ALONE
 def test_single_requests_do_not_wait_for_all_that_streams(place: Place) -> None:
     """What is asked for alone is decided before messages that came earlier."""
     with place.service() as me, ThreadPoolExecutor(1) as caller, feeding(me) as stream:

@@ -29,13 +29,14 @@ from projections.errors import ProjectionStopped
 from projections.reading import Reader
 from projections.replay.rpc import ReplayRpc
 from projections.replay.tail import Tail
+from projections.replica import Replica
 from projections.rpc import AuditRpc, ScoreRpc
 from projections.views import Views
 from service.checking import checked
 from service.cli.options import DatabaseSchema, DatabaseUrl, LogFormatOption, LogLevelOption
 from service.cli.output import failures_told
 from service.exchange import Gate
-from service.following import Following
+from service.following import Following, running_beside
 from service.lane.desk import Desk
 from service.lane.places import InProcess, InThread
 from service.listening import WHOLE_SERVER, Listener
@@ -117,7 +118,11 @@ async def running(
                 )
             ]
 
-        reader = Reader(ledger, views, tokens, clock or now_us)
+        replica = None
+        if settings.replica is not None:
+            replica = Replica(settings.replica, views, settings.replica_lag_seconds)
+            stack.enter_context(running_beside("replica", replica.run))
+        reader = Reader(ledger, views, tokens, clock or now_us, replica)
         sealing = Sealing(ledger, tokens, desk.ask, reader)
         finished = {"CloseCycle": sealing.close, **checked(desk, gate.validation)}
         listener.add_writes(LEDGER, finished, desk.ask)
@@ -125,7 +130,7 @@ async def running(
         add_AuditServiceServicer_to_server(AuditRpc(reader), listener.server)
         add_ReplayServiceServicer_to_server(ReplayRpc(reader, tail), listener.server)
         add_OperationsServiceServicer_to_server(
-            OperationsRpc(ledger, desk.counts, progress), listener.server
+            OperationsRpc(ledger, desk.counts, progress, replica), listener.server
         )
         await listener.start(WRITES + READS, reflected=settings.reflection)
         await listener.ready(WRITES)
@@ -204,6 +209,24 @@ def serve(
             show_default="30",
         ),
     ] = None,
+    replica_url: Annotated[
+        str | None,
+        typer.Option(
+            envvar="OKR_REPLICA_URL",
+            metavar="URL",
+            help="A streaming replica of the PostgreSQL, which takes the reads that it is fresh"
+            " enough for.",
+            show_default="none",
+        ),
+    ] = None,
+    replica_lag_seconds: Annotated[
+        float | None,
+        typer.Option(
+            envvar="OKR_REPLICA_LAG_SECONDS",
+            help="How far the replica may be behind for reads without a token.",
+            show_default="5",
+        ),
+    ] = None,
     listen: Annotated[
         str | None,
         typer.Option(
@@ -267,6 +290,8 @@ def serve(
             database_connections=database_connections,
             database_connect_seconds=database_connect_seconds,
             database_statement_seconds=database_statement_seconds,
+            replica_url=replica_url,
+            replica_lag_seconds=replica_lag_seconds,
             listen=listen,
             follower=follower,
             lane=lane,

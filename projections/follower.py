@@ -233,7 +233,7 @@ class Follower:
         if isinstance(failure, FailingEvent):
             try:
                 self._views.stop(failure)
-            except PASSING as error:
+            except (*PASSING, Displaced) as error:
                 log.warning("the stop could not be stored", reason=str(error))
 
     def _pause(self, stop: Event, error: Exception) -> None:

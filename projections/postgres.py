@@ -6,7 +6,6 @@ that no statement names it.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
@@ -48,8 +47,8 @@ def connect(database: Database, number: int = 0) -> Session[Any]:
 
     from ledger.log.postgres.datastore import connection_arguments
 
-    beside = replace(database, schema=views_schema(database, number))
-    return psycopg.connect(database.url, autocommit=True, **connection_arguments(beside))
+    arguments = connection_arguments(database, views_schema(database, number))
+    return psycopg.connect(database.url, autocommit=True, **arguments)
 
 
 def engine(database: Database, number: int, *, read_only: bool, **pool: Any) -> Engine:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypedDict, TypeVar
 
@@ -11,10 +12,12 @@ from sqlalchemy import Connection
 
 from ledger.call import CALL
 from ledger.log.contract import LogReader
-from ledger.tokens import Page, Tokens
+from ledger.tokens import Page, TokenLost, Tokens
 from okr.v1.values_pb2 import AsOf
 from projections.as_of import Known, known, known_at, reached, requested
+from projections.errors import PositionAhead, ReadModelsUnavailable
 from projections.paging import Listed, Slice, size
+from projections.replica import Replica
 from projections.views import Views
 
 Answer = TypeVar("Answer")
@@ -39,12 +42,13 @@ class ServedPage(Served):
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Serves reads of one log from its read models."""
+    """Serves reads of one log from its read models, on a replica where that is fresh enough."""
 
     log: LogReader
     views: Views
     tokens: Tokens
     now: Callable[[], int]
+    replica: Replica | None = None
 
     async def one(
         self, request: Any, answer: Callable[[Connection, Known], Answer]
@@ -83,8 +87,7 @@ class Reader:
         head = (await asyncio.to_thread(self.log.head)).position
         wanted = self.tokens.position(request.at_least_as_fresh, head)
         wanted = max(wanted, *(reached(as_of, head) for as_of in instants.values()))
-        await self.views.wait_for(wanted, _patience())
-        served = self.views.progress.position
+        served = await self._reached(wanted)
         found = [
             await asyncio.to_thread(known_at, as_of, path, served, self.log, self.now)
             for path, as_of in instants.items()
@@ -93,11 +96,21 @@ class Reader:
         return await self.at(lambda c, _: answer(c, found), latest)
 
     async def _instant(self, request: Any) -> tuple[Known, Page | None]:
-        head = (await asyncio.to_thread(self.log.head)).position
-        wanted, page = requested(request, head, self.tokens)
-        await self.views.wait_for(wanted, _patience())
-        served = self.views.progress.position
+        try:
+            # The log is asked only for positions that are not known to be there.
+            wanted, page = requested(request, self.views.progress.position, self.tokens)
+        except (TokenLost, PositionAhead):
+            head = (await asyncio.to_thread(self.log.head)).position
+            wanted, page = requested(request, head, self.tokens)
+        served = await self._reached(wanted)
         return await asyncio.to_thread(known, request, page, served, self.log, self.now), page
+
+    async def _reached(self, wanted: int) -> int:
+        """The position to answer at: a wanted one or a later one that is there by now."""
+        if self.replica is not None and (there := self.replica.served(wanted)) is not None:
+            return there
+        await self.views.wait_for(wanted, _patience())
+        return self.views.progress.position
 
     async def at(self, answer: Callable[[Connection, Known], Answer], at: Known) -> Answer:
         """Answers from what was known at an instant.
@@ -106,25 +119,31 @@ class Reader:
             Refusal: the answer's own.
             ProjectionStopped, DeadlinePassed: the tables have not come to that instant.
         """
+        if self.replica is not None and self.replica.position >= at.position:
+            with suppress(ReadModelsUnavailable):
+                found = await asyncio.to_thread(_answer, self.replica, answer, at)
+                if found is not None:
+                    return found[0]
         while True:
             # They may have been thrown away since they were waited for, to be built again.
             await self.views.wait_for(at.position, _patience())
-            found = await asyncio.to_thread(self._answer, answer, at)
+            found = await asyncio.to_thread(_answer, self.views, answer, at)
             if found is not None:
                 return found[0]
-
-    def _answer(
-        self, answer: Callable[[Connection, Known], Answer], at: Known
-    ) -> tuple[Answer] | None:
-        """The answer, or None where the tables do not hold the position."""
-        with self.views.reading() as reading:
-            if reading.position < at.position:
-                return None
-            return (answer(reading.connection, at),)
 
     def served(self, position: int) -> Served:
         """What an answer says that takes every event up to a position into account."""
         return {"position": position, "token": self.tokens.token(position)}
+
+
+def _answer(
+    place: Views | Replica, answer: Callable[[Connection, Known], Answer], at: Known
+) -> tuple[Answer] | None:
+    """The answer, or None where the tables do not hold the position."""
+    with place.reading() as reading:
+        if reading.position < at.position:
+            return None
+        return (answer(reading.connection, at),)
 
 
 def _patience() -> float:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ledger.log.database import SCHEMA, Database
@@ -29,6 +30,8 @@ class Settings(BaseSettings):
     database_connections: Annotated[int, Field(ge=2, le=1000)] = 16
     database_connect_seconds: Annotated[float, Field(gt=0, le=600)] = 5.0
     database_statement_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
+    replica_url: Annotated[str, Field(repr=False)] = ""
+    replica_lag_seconds: Annotated[float, Field(ge=0, le=3600)] = 5.0
     listen: str = "127.0.0.1:50051"
     log_format: LogFormat = "auto"
     log_level: LogLevel = "info"
@@ -59,6 +62,14 @@ class Settings(BaseSettings):
     def _database_is_known(cls, url: str) -> str:
         return Database(url).url
 
+    @field_validator("replica_url")
+    @classmethod
+    def _replica_is_of_postgres(cls, url: str, info: ValidationInfo) -> str:
+        primary = info.data.get("database_url", "")
+        if url and not (Database(url).is_postgres and Database(primary).is_postgres):
+            raise ValueError("only a ledger on postgresql://USER@HOST/DATABASE has a replica")
+        return url
+
     @field_validator("database_schema")
     @classmethod
     def _schema_needs_no_quotes(cls, schema: str) -> str:
@@ -86,6 +97,11 @@ class Settings(BaseSettings):
             self.database_connect_seconds,
             self.database_statement_seconds,
         )
+
+    @property
+    def replica(self) -> Database | None:
+        """The streaming replica of that database that takes reads, None where none is named."""
+        return replace(self.database, url=self.replica_url) if self.replica_url else None
 
 
 def _stays_on_this_machine(address: str) -> bool:

@@ -94,6 +94,38 @@ class LaneStatus(_message.Message):
 Global___LaneStatus: _TypeAlias = LaneStatus  # noqa: Y015
 
 @_typing.final
+class ReplicaStatus(_message.Message):
+    """How far the replica that takes reads is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    LAG_EVENTS_FIELD_NUMBER: _builtins.int
+    IS_LEFT_ALONE_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position of the last event that reads find there."""
+    lag_events: _builtins.int
+    """How many events that is behind the log's head."""
+    is_left_alone: _builtins.bool
+    """Whether reads leave it alone, because it failed or is not of this ledger; the server's log says
+    why. They go to the primary meanwhile.
+    """
+    def __init__(
+        self,
+        *,
+        position: _builtins.int = ...,
+        lag_events: _builtins.int = ...,
+        is_left_alone: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_left_alone", b"is_left_alone", "lag_events", b"lag_events", "position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplicaStatus: _TypeAlias = ReplicaStatus  # noqa: Y015
+
+@_typing.final
 class GetStatusRequest(_message.Message):
     """Request of GetStatus."""
 
@@ -123,6 +155,7 @@ class GetStatusResponse(_message.Message):
     HEAD_TIME_FIELD_NUMBER: _builtins.int
     PROJECTIONS_FIELD_NUMBER: _builtins.int
     LANE_FIELD_NUMBER: _builtins.int
+    REPLICA_FIELD_NUMBER: _builtins.int
     server_version: _builtins.str
     """Version of the server."""
     log_id: _builtins.str
@@ -143,6 +176,10 @@ class GetStatusResponse(_message.Message):
     def lane(self) -> Global___LaneStatus:
         """The write lane."""
 
+    @_builtins.property
+    def replica(self) -> Global___ReplicaStatus:
+        """The replica that takes reads; absent where none is configured."""
+
     def __init__(
         self,
         *,
@@ -153,10 +190,11 @@ class GetStatusResponse(_message.Message):
         head_time: _timestamp_pb2.Timestamp | None = ...,
         projections: _abc.Iterable[Global___ProjectionStatus] | None = ...,
         lane: Global___LaneStatus | None = ...,
+        replica: Global___ReplicaStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["head_time", b"head_time", "lane", b"lane"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["head_time", b"head_time", "lane", b"lane", "replica", b"replica"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "head_position", b"head_position", "head_time", b"head_time", "lane", b"lane", "log_id", b"log_id", "projections", b"projections", "server_version", b"server_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "head_position", b"head_position", "head_time", b"head_time", "lane", b"lane", "log_id", b"log_id", "projections", b"projections", "replica", b"replica", "server_version", b"server_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

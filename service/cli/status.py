@@ -54,6 +54,10 @@ def _table(answer: GetStatusResponse) -> Table:
         )
         leader = f", followed by {each.leader}" if each.leader else ""
         table.add_row(each.projection, f"{each.position}, {state}{leader}")
+    if answer.HasField("replica"):
+        replica = answer.replica
+        state = f"{replica.position}, {replica.lag_events} events behind"
+        table.add_row("replica", "left alone; the log says why" if replica.is_left_alone else state)
     lane = answer.lane
     table.add_row("written", f"{lane.events} events in {lane.flushes} flushes")
     table.add_row("refused", str(lane.refusals))

@@ -14,6 +14,7 @@ from okr.v1.operations_service_pb2 import (
     GetStatusResponse,
     LaneStatus,
     ProjectionStatus,
+    ReplicaStatus,
 )
 from okr.v1.operations_service_pb2_grpc import OperationsServiceServicer
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from ledger.log.contract import LogReader
     from ledger.log.lane import LaneCounts
+    from projections.replica import Replica
 
 
 def server_version() -> str:
@@ -56,10 +58,12 @@ class OperationsRpc(OperationsServiceServicer):
         log: LogReader,
         lane: Callable[[], LaneCounts],
         projections: Callable[[], Sequence[Progress]],
+        replica: Replica | None = None,
     ) -> None:
         self._log = log
         self._lane = lane
         self._projections = projections
+        self._replica = replica
 
     async def GetStatus(
         self, request: GetStatusRequest, context: ServicerContext[Any, Any]
@@ -89,6 +93,7 @@ class OperationsRpc(OperationsServiceServicer):
                 )
                 for each in projections
             ],
+            replica=self._replica_status(head.position),
             lane=LaneStatus(
                 events=lane.events,
                 flushes=lane.flushes,
@@ -96,3 +101,11 @@ class OperationsRpc(OperationsServiceServicer):
                 waiting=lane.waiting,
             ),
         )
+
+    def _replica_status(self, head: int) -> ReplicaStatus | None:
+        if self._replica is None:
+            return None
+        position = self._replica.position
+        if position < 0:
+            return ReplicaStatus(is_left_alone=True)
+        return ReplicaStatus(position=position, lag_events=max(0, head - position))

@@ -44,8 +44,10 @@ ABOUT_SERVER: Final = (
 )
 
 
-def connection_arguments(database: Database) -> dict[str, Any]:
+def connection_arguments(database: Database, schema: str = "") -> dict[str, Any]:
     """What a connection is made with, beside the URL, as far as that does not say otherwise.
+
+    It sees the log's schema alone, or another one where that is given.
 
     Raises:
         LogUnavailable: libpq does not understand the URL.
@@ -55,7 +57,7 @@ def connection_arguments(database: Database) -> dict[str, Any]:
     except psycopg.Error as error:
         raise LogUnavailable(str(database), "connect to", reason_of(error)) from None
     options = (
-        f"{given.get('options') or ''} -c search_path={database.schema}"
+        f"{given.get('options') or ''} -c search_path={schema or database.schema}"
         f" -c statement_timeout={round(database.statement_seconds * 1000)}"
         r" -c default_transaction_isolation=read\ committed"
     )

@@ -73,7 +73,7 @@ class LedgerDatastore(postgres.PostgresDatastore):
     """One schema of one database.
 
     Nothing is connected before it is first asked for. A read whose connection was lost is done
-    once more on another one; a write never is, because nobody can tell what became of it.
+    once more on a new one; a write never is, because nobody can tell what became of it.
     """
 
     def __init__(self, database: Database, *, read_only: bool = False) -> None:
@@ -143,10 +143,32 @@ class LedgerDatastore(postgres.PostgresDatastore):
             self.pool.check()
             return self._rows(query, parameters)
 
+    def rows_before_writing(
+        self, action: str, query: LiteralString, parameters: Sequence[Any] = ()
+    ) -> list[Any]:
+        """The rows of a query, on the connection that a write will take next.
+
+        So one that was lost while nobody wrote is made anew before anything depends on it.
+
+        Raises:
+            LogUnavailable: whatever the database refused.
+        """
+        if self._read_only:
+            return self.rows(action, query, parameters)
+        connected = self._writer is not None and not self._writer.closed
+        try:
+            with self.writing(action) as connection:
+                return _fetched(connection, query, parameters)
+        except LogUnavailable as error:
+            if not (connected and is_lost(error.__cause__)):
+                raise
+        with self.writing(action) as connection:
+            return _fetched(connection, query, parameters)
+
     def _rows(self, query: LiteralString, parameters: Any) -> list[Any]:
         self.pool.open()
-        with self.pool.connection() as connection, connection.cursor(binary=True) as cursor:
-            return cursor.execute(query, parameters, prepare=True).fetchall()
+        with self.pool.connection() as connection:
+            return _fetched(connection, query, parameters)
 
     @contextmanager
     def writing(self, action: str) -> Iterator[Connection[Any]]:
@@ -190,6 +212,11 @@ class LedgerDatastore(postgres.PostgresDatastore):
     def after_connect_func(self) -> Callable[[Connection[Any]], None]:
         """For the library's own pool, which is never opened."""
         return _set_up
+
+
+def _fetched(connection: Connection[Any], query: LiteralString, parameters: Any) -> list[Any]:
+    with connection.cursor(binary=True) as cursor:
+        return cursor.execute(query, parameters, prepare=True).fetchall()
 
 
 def _set_up(connection: Connection[Any]) -> None:

@@ -38,7 +38,7 @@ ADVICE: Final = {
 """What to do, by what libpq says when it cannot connect: such an error has no SQLSTATE."""
 
 
-def is_lost(error: Exception | None) -> bool:
+def is_lost(error: BaseException | None) -> bool:
     """Whether the connection ended, so that nobody can tell what became of the statement."""
     if isinstance(error, PoolTimeout | PoolClosed) or not isinstance(
         error, psycopg.OperationalError | psycopg.InterfaceError

@@ -135,7 +135,9 @@ class PostgresLogReader:
         found: list[Repeated | None] = [None] * len(keys)
         if keys:
             digests = [key.digest for key in keys]
-            for nth, *stored in self.datastore.rows("read", FIND_REQUESTS, [digests]):
+            for nth, *stored in self.datastore.rows_before_writing(
+                "read", FIND_REQUESTS, [digests]
+            ):
                 found[nth - 1] = Repeated(*stored)
         return found
 

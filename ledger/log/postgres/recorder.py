@@ -181,7 +181,7 @@ class LedgerRecorder(PostgresLogReader, PostgresApplicationRecorder):
         return self.head().position or None
 
     def _clock_us(self) -> int:
-        ((us,),) = self.datastore.rows("read", "SELECT clock_us()")
+        ((us,),) = self.datastore.rows_before_writing("read", "SELECT clock_us()")
         return int(us)
 
 

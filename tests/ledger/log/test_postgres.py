@@ -16,7 +16,7 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
-from ledger.log.contract import Accepted, Conflict, Head, Repeated
+from ledger.log.contract import Accepted, Conflict, Head, Repeated, RequestKey
 from ledger.log.database import Database
 from ledger.log.errors import LogMismatch, LogUnavailable, OutcomeUnknown
 from ledger.log.postgres import datastore, schema
@@ -294,6 +294,19 @@ def test_a_lost_connection_leaves_the_outcome_open_and_the_next_batch_makes_a_ne
         with pytest.raises(OutcomeUnknown):
             waiting.result()
     assert log.append_batch([append("teams/b", request="r1")], 10) == [Accepted(2, 2, 10)]
+
+
+def test_a_connection_that_was_lost_while_nobody_wrote_costs_no_batch(
+    log: LedgerRecorder, other: psycopg.Connection[Any]
+) -> None:
+    key = RequestKey("services/metrics", "r1", b"content")
+    log.append_batch([append("teams/a", request="r1")], 10)
+    for _ in range(2):
+        for pid in backends(other, "append_batch") + backends(other, "request_digest"):
+            other.execute("SELECT pg_terminate_backend(%s)", [pid])
+        until(lambda: not backends(other, "append_batch") + backends(other, "request_digest"))
+        assert log.find_requests([key]) == [Repeated(1, 1, b"content")]
+    assert log.append_batch([append("teams/b")], 11) == [Accepted(2, 2, 11)]
 
 
 def test_readers_survive_the_end_of_their_connections(

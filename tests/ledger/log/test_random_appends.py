@@ -1,15 +1,23 @@
-"""The log against a model of it, under random appends, restarts and failures."""
+"""Both logs against a model of a log, under random appends, restarts and failures."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
+from typing import Any, ClassVar, LiteralString
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from ledger.log.contract import (
     Accepted,
@@ -20,9 +28,11 @@ from ledger.log.contract import (
     Repeated,
     request_key,
 )
+from ledger.log.database import Database
 from ledger.log.errors import LogUnavailable
-from ledger.log.sqlite import open_log
+from ledger.log.opening import open_log
 from tests.contract.builders import event
+from tools.postgres import Postgres
 
 STREAMS = ["teams/a", "teams/b", "cycles/q4"]
 Step = tuple[list[str], dict[str, int], str]
@@ -77,11 +87,22 @@ class Model:
 
 
 class RandomAppends(RuleBasedStateMachine):
+    """Appends, fails and restarts; nothing can be written between `make_fault` and `end_fault`."""
+
+    make_fault: ClassVar[LiteralString]
+    end_fault: ClassVar[LiteralString]
+
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp())
-        self.log = open_log(self.folder / "okr-ledger.db")
+        self.database = self.new_database()
+        self.log: Any = open_log(self.database)
         self.model = Model()
+
+    def new_database(self) -> Database:
+        raise NotImplementedError
+
+    def change(self, statement: LiteralString) -> None:
+        raise NotImplementedError
 
     def batch(self, steps: list[Step]) -> list[Append]:
         versions = dict(self.model.versions)
@@ -103,23 +124,18 @@ class RandomAppends(RuleBasedStateMachine):
 
     @rule(steps=STEPS)
     def fail(self, steps: list[Step]) -> None:
-        with self.log.datastore.raw("set", writes=True) as connection:
-            # Nothing can be written until the trigger is gone.
-            connection.execute(
-                "CREATE TRIGGER fault BEFORE INSERT ON events BEGIN SELECT RAISE(FAIL, ''); END"
-            )
+        self.change(self.make_fault)
         try:
             outcomes = self.log.append_batch(self.batch(steps), 0)
             assert not any(isinstance(outcome, Accepted) for outcome in outcomes)
         except LogUnavailable:
             pass
-        with self.log.datastore.raw("set", writes=True) as connection:
-            connection.execute("DROP TRIGGER fault")
+        self.change(self.end_fault)
 
     @rule()
     def restart(self) -> None:
         self.log.close()
-        self.log = open_log(self.folder / "okr-ledger.db")
+        self.log = open_log(self.database)
 
     @rule(recorded_us=st.integers(0, 1_001))
     def position_at(self, recorded_us: int) -> None:
@@ -140,8 +156,48 @@ class RandomAppends(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.log.close()
+
+
+class OnSQLite(RandomAppends):
+    make_fault = "CREATE TRIGGER fault BEFORE INSERT ON events BEGIN SELECT RAISE(FAIL, ''); END"
+    end_fault = "DROP TRIGGER fault"
+
+    def new_database(self) -> Database:
+        self.folder = Path(tempfile.mkdtemp())
+        return Database(f"sqlite:///{self.folder / 'okr-ledger.db'}")
+
+    def change(self, statement: LiteralString) -> None:
+        with self.log.datastore.raw("set", writes=True) as connection:
+            connection.execute(statement)
+
+    def teardown(self) -> None:
+        super().teardown()
         shutil.rmtree(self.folder)
 
 
-TestRandomAppends = pytest.mark.slow(RandomAppends.TestCase)
-TestRandomAppends.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+class OnPostgres(RandomAppends):
+    make_fault = (
+        "CREATE TRIGGER fault BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION refuse_change()"
+    )
+    end_fault = "DROP TRIGGER fault ON events"
+    server: ClassVar[Postgres]
+    numbers: ClassVar[Iterator[int]] = count(1)
+
+    def new_database(self) -> Database:
+        return Database(self.server.url(), schema=f"okr_random_{next(self.numbers)}")
+
+    def change(self, statement: LiteralString) -> None:
+        with self.log.datastore.writing("set") as connection:
+            connection.execute(statement)
+
+
+SETTINGS = settings(max_examples=25, stateful_step_count=20, deadline=None)
+TestOnSQLite = pytest.mark.slow(OnSQLite.TestCase)
+TestOnSQLite.settings = SETTINGS
+
+
+@pytest.mark.slow
+@pytest.mark.contract
+def test_on_postgresql(postgres: Postgres) -> None:
+    OnPostgres.server = postgres
+    run_state_machine_as_test(OnPostgres, settings=SETTINGS)

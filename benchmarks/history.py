@@ -1,35 +1,28 @@
 """Ledgers with a history: quarter after quarter, each planned through decisions and checked in on.
 
-Plans are decided as the service decides them. Check-ins, of which there are most, go to the log as
-it takes them, a thousand to a transaction.
+Every quarter has the same shape, so that the same read costs the same in any of them. Realistic
+ledgers are made by `benchmarks.generate`.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from itertools import islice
+from datetime import date, timedelta
 from pathlib import Path
 
 from google.type.date_pb2 import Date
 
 from benchmarks.quarter import Plan
-from ledger.call import Caller
-from ledger.log.contract import Accepted, Append, EncodedEvent, EventLog
+from benchmarks.writing import Writer, instant_us
+from ledger.log.contract import EncodedEvent
 from ledger.log.database import Database
-from ledger.log.lane import WriteLane
 from ledger.log.sqlite import open_log
-from ledger.model import Domain
-from ledger.objectives import stream_of
-from ledger.rpc import LedgerRpc
-from ledger.tokens import Tokens
 from okr.v1.event_record_pb2 import EventMetadata
 from okr.v1.events_pb2 import CheckInRecorded
 from projections.follower import Follower
 from projections.views import Views
 
 DAYS = 91
-BATCH = 1_000
 ACTOR = "services/bench"
 FIRST_DAY = date(1990, 1, 1)
 
@@ -64,6 +57,7 @@ def write_history(
     file = folder / "okr-ledger.db"
     url = f"sqlite:///{file.resolve()}"
     with closing(open_log(file)) as log:
+        writer = Writer(log)
         quarters = []
         for number in range(shape.quarters):
             first_day = FIRST_DAY + timedelta(days=DAYS * number)
@@ -74,47 +68,21 @@ def write_history(
                 shape.objectives,
                 shape.key_results,
             )
-            quarters.append(_write_quarter(log, plan, shape.events_each))
+            quarters.append(_write_quarter(writer, plan, shape.events_each))
             on_events(quarters[-1].last_position)
         with closing(Views(Database(url), log.identity())) as views:
             Follower(log, views).catch_up()
     return url, quarters
 
 
-def _write_quarter(log: EventLog, plan: Plan, events: int) -> Quarter:
-    began = log.head().position
-    committed = _commit(log, plan)
-    check_ins = _check_ins(plan, events - (committed - began))
-    versions = {
-        stream: log.read_stream(stream)[-1].stream_version
-        for stream in dict.fromkeys(map(stream_of, plan.key_result_names()))
-    }
-    position = committed
-    while batch := list(islice(check_ins, BATCH)):
-        day, _ = batch[-1]
-        made = [event for _, event in batch]
-        touched = {event.stream for event in made}
-        guards = {stream: versions[stream] for stream in touched}
-        (outcome,) = log.append_batch([Append(made, guards)], _noon_us(day))
-        assert isinstance(outcome, Accepted)
-        position = outcome.last_position
-        for event in made:
-            versions[event.stream] += 1
-    return Quarter(f"cycles/{plan.name}", committed, position)
-
-
-def _commit(log: EventLog, plan: Plan) -> int:
-    """Decides the plan on its first day; the position of its commitment."""
-    domain = Domain()
-    lane = WriteLane(log, domain, domain, clock=lambda: _noon_us(plan.first_day))
-    rpc = LedgerRpc(log, Tokens(log.identity().log_id, 1))
-    for request in plan.requests():
-        lane.add(rpc.command(request, Caller(ACTOR), None))
-    while lane.waiting:
-        for _, outcome in lane.run():
-            if isinstance(outcome, Exception):
-                raise outcome
-    return lane.last_position
+def _write_quarter(writer: Writer, plan: Plan, events: int) -> Quarter:
+    began = writer.position
+    writer.decide(plan.requests(), ACTOR, instant_us(plan.first_day))
+    committed = writer.position
+    for day, event in _check_ins(plan, events - (committed - began)):
+        writer.add(event, instant_us(day))
+    writer.forget()
+    return Quarter(f"cycles/{plan.name}", committed, writer.position)
 
 
 def _check_ins(plan: Plan, count: int) -> Iterator[tuple[date, EncodedEvent]]:
@@ -138,8 +106,3 @@ def _check_ins(plan: Plan, count: int) -> Iterator[tuple[date, EncodedEvent]]:
                 fact.SerializeToString(),
             ),
         )
-
-
-def _noon_us(day: date) -> int:
-    noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
-    return int(noon.timestamp()) * 1_000_000

@@ -190,21 +190,22 @@ class Scenario:
         for event in decision.events:
             position = len(self.records) + 1
             version = 1 + sum(record.stream == event.stream for record in self.records)
-            before = self.states.get(event.stream) or initial(event.stream)
-            self.states[event.stream] = applied(
-                before, event.stream, event.fact, decision.metadata, position
+            record = Record(
+                position,
+                event.stream,
+                version,
+                event.fact.DESCRIPTOR.full_name,
+                self.now_us,
+                decision.metadata.SerializeToString(deterministic=True),
+                event.fact.SerializeToString(deterministic=True),
             )
-            self.records.append(
-                Record(
-                    position,
-                    event.stream,
-                    version,
-                    event.fact.DESCRIPTOR.full_name,
-                    self.now_us,
-                    decision.metadata.SerializeToString(deterministic=True),
-                    event.fact.SerializeToString(deterministic=True),
-                )
-            )
+            self.append(record, event.fact, decision.metadata)
+
+    def append(self, record: Record, fact: Message, metadata: EventMetadata) -> None:
+        """Takes an event as it is recorded."""
+        before = self.states.get(record.stream) or initial(record.stream)
+        self.states[record.stream] = applied(before, record.stream, fact, metadata, record.position)
+        self.records.append(record)
 
 
 @dataclass(frozen=True)

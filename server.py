@@ -10,8 +10,8 @@ import service  # noqa: F401
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Annotated, Final
 
 import structlog
@@ -118,10 +118,7 @@ async def running(
                 )
             ]
 
-        replica = None
-        if settings.replica is not None:
-            replica = Replica(settings.replica, views, settings.replica_lag_seconds)
-            stack.enter_context(running_beside("replica", replica.run))
+        replica = stack.enter_context(_replica(settings, views))
         reader = Reader(ledger, views, tokens, clock or now_us, replica)
         sealing = Sealing(ledger, tokens, desk.ask, reader)
         finished = {"CloseCycle": sealing.close, **checked(desk, gate.validation)}
@@ -143,6 +140,17 @@ async def running(
             await listener.drain(settings.drain_seconds)
             sealing.stop()
             await desk.close()
+
+
+@contextmanager
+def _replica(settings: Settings, views: Views) -> Iterator[Replica | None]:
+    """The replica that reads may go to, watched while the block runs."""
+    if settings.replica is None:
+        yield None
+        return
+    replica = Replica(settings.replica, views, settings.replica_lag_seconds)
+    with running_beside("replica", replica.run):
+        yield replica
 
 
 async def _ready_to_read(listener: Listener, views: Views, head: int) -> None:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
-from ledger.log.contract import Accepted, Conflict, Head, Repeated, RequestKey
+from ledger.log.contract import Accepted, Conflict, Head, Repeated, request_key
 from ledger.log.database import Database
 from ledger.log.errors import LogMismatch, LogUnavailable, OutcomeUnknown
 from ledger.log.postgres import datastore, schema
@@ -299,7 +299,7 @@ def test_a_lost_connection_leaves_the_outcome_open_and_the_next_batch_makes_a_ne
 def test_a_connection_that_was_lost_while_nobody_wrote_costs_no_batch(
     log: LedgerRecorder, other: psycopg.Connection[Any]
 ) -> None:
-    key = RequestKey("services/metrics", "r1", b"content")
+    key = request_key("services/metrics", "r1", b"content")
     log.append_batch([append("teams/a", request="r1")], 10)
     for _ in range(2):
         for pid in backends(other, "append_batch") + backends(other, "request_digest"):

@@ -126,6 +126,7 @@ class AsyncOkrClient:
         check_ins: AsyncIterable[RecordCheckInRequest],
         *,
         patience_seconds: float = DEFAULT_PATIENCE_SECONDS,
+        metadata: Metadata | None = None,
     ) -> AsyncGenerator[Acknowledged, None]:
         """Records check-ins as they come, and tells in their order what became of each.
 
@@ -135,7 +136,7 @@ class AsyncOkrClient:
         source = _Source(check_ins, Feed(patience_seconds))
         try:
             while not source.feed.finished():
-                call: Any = self.ledger.StreamCheckIns()
+                call: Any = self.ledger.StreamCheckIns(metadata=metadata)
                 sending = asyncio.ensure_future(source.send_on(call))
                 try:
                     async for answer in call:

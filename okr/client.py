@@ -156,6 +156,7 @@ class OkrClient:
         check_ins: Iterable[RecordCheckInRequest],
         *,
         patience_seconds: float = DEFAULT_PATIENCE_SECONDS,
+        metadata: Metadata | None = None,
     ) -> Generator[Acknowledged, None, None]:
         """Records check-ins as they come, and tells in their order what became of each.
 
@@ -170,18 +171,18 @@ class OkrClient:
                 `patience_seconds`.
         """
         feed, source = Feed(patience_seconds), iter(check_ins)
-        while (failure := (yield from self._fed(feed, source))) is not None:
+        while (failure := (yield from self._fed(feed, source, metadata))) is not None:
             if self._closed:
                 raise failure
             time.sleep(feed.pause(failure))
 
     def _fed(
-        self, feed: Feed, source: Iterator[RecordCheckInRequest]
+        self, feed: Feed, source: Iterator[RecordCheckInRequest], metadata: Metadata | None
     ) -> Generator[Acknowledged, None, OkrError | None]:
         """One connection of a stream of check-ins; returns what ended it too early."""
         messages: SimpleQueue[StreamCheckInsRequest | None] = SimpleQueue()
         feed.connected()
-        answers: Any = self.ledger.StreamCheckIns(iter(messages.get, None))
+        answers: Any = self.ledger.StreamCheckIns(iter(messages.get, None), metadata=metadata)
         try:
             while True:
                 _send_ahead(feed, source, messages)

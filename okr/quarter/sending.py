@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import groupby
+from typing import Final
 
-from okr.calls import ACTOR_KEY
+from okr.calls import ACTOR_KEY, Metadata
 from okr.client import OkrClient
 from okr.errors import OkrError
 from okr.quarter.record import FileRefused, Problem, problem
@@ -16,6 +17,9 @@ from okr.quarter.step import Quarter, Request, Step
 from okr.v1 import ledger_service_pb2 as api
 from okr.v1 import score_service_pb2 as reads
 from okr.v1.operations_service_pb2 import GetStatusRequest
+
+PATIENCE_SECONDS: Final = 10.0
+"""How long check-ins are tried when no service answers, as other steps are."""
 
 
 @dataclass(slots=True)
@@ -32,20 +36,22 @@ class Summary:
 
 
 class Refused(Exception):
-    """The service refused a step; those before it are in the ledger, the others are not."""
+    """The service refused steps, or cannot be reached; those before are in the ledger.
 
-    def __init__(self, file: str, step: Step, error: OkrError, sent: int) -> None:
-        super().__init__(str(error))
+    Of check-ins in a row each is tried, so that several may be refused and the others are there.
+    What follows is not. `sent` counts the steps that are in the ledger.
+    """
+
+    def __init__(self, file: str, refused: Sequence[tuple[Step, OkrError]], sent: int) -> None:
+        _, self.error = refused[0]
+        super().__init__(str(self.error))
         self.file = file
-        self.step = step
-        self.error = error
+        self.refused = refused
         self.sent = sent
 
     def problems(self) -> list[Problem]:
         """Each field that the service names, at its place in the file; else the step's record."""
-        named = [(found.field, found.description) for found in self.error.violations]
-        fields = named or [(self.error.metadata.get("field", ""), self.error.message)]
-        return [self.step.problem(path, message) for path, message in fields]
+        return [found for step, error in self.refused for found in _problems(step, error)]
 
 
 def send(quarter: Quarter, okr: OkrClient, done: Callable[[Step], None]) -> Summary:
@@ -57,31 +63,94 @@ def send(quarter: Quarter, okr: OkrClient, done: Callable[[Step], None]) -> Summ
         Refused: the service refused a step, or cannot be reached. Sending again goes on there.
     """
     _check_outside(quarter, okr)
-    head = okr.operations.GetStatus(GetStatusRequest()).head_position
-    summary = Summary()
-    check_ins: dict[str, str] = {}
-    for sent, step in enumerate(quarter.steps):
-        request = _addressed(step, check_ins)
+    sending = _Sending(quarter.file, okr, done)
+    for in_a_row, steps in groupby(quarter.steps, _row):
+        if in_a_row is None:
+            for step in steps:
+                sending.one(step)
+        else:
+            sending.check_ins(list(steps), *in_a_row)
+        sending.stop_if_refused()
+    return sending.summary
+
+
+def _row(step: Step) -> tuple[str] | None:
+    """What check-ins of one stream have in common: who made them. None for another step."""
+    return (step.actor,) if isinstance(step.request, api.RecordCheckInRequest) else None
+
+
+class _Sending:
+    """Steps on their way, and what became of them."""
+
+    def __init__(self, file: str, okr: OkrClient, done: Callable[[Step], None]) -> None:
+        self.summary = Summary()
+        self._file = file
+        self._okr = okr
+        self._done = done
+        self._head = okr.operations.GetStatus(GetStatusRequest()).head_position
+        self._names: dict[str, str] = {}
+        self._refused: list[tuple[Step, OkrError]] = []
+        self._sent = 0
+
+    def one(self, step: Step) -> None:
+        """Sends a step that is no check-in."""
+        request = _addressed(step, self._names)
         if request is None:
             lost = "the check-in that this is about differs from what was imported"
-            summary.changed.append(problem(step.record, "of", lost))
-            continue
+            self.summary.changed.append(problem(step.record, "of", lost))
+            self._sent += 1
+            return
         try:
-            answer = _call(okr, step, request)
+            answer = getattr(self._okr.ledger, step.method)(request, metadata=_by(step.actor))
         except OkrError as error:
-            if error.reason == "REQUEST_ID_REUSED":
-                differs = "differs from what was imported under this key; the ledger keeps that"
-                summary.changed.append(problem(step.record, "", differs))
-            elif not _is_known_team(step, error):
-                raise Refused(quarter.file, step, error, sent) from error
-            summary.already_there[step.record.kind] += 1
+            self._failed(step, error)
+            self.stop_if_refused()
         else:
-            counts = summary.new if answer.position > head else summary.already_there
-            counts[step.record.kind] += 1
-            if isinstance(answer, api.RecordCheckInResponse):
-                check_ins[step.check_in] = answer.check_in.name
-        done(step)
-    return summary
+            self._there(step, answer.position)
+
+    def check_ins(self, steps: Sequence[Step], actor: str) -> None:
+        """Sends check-ins of one actor that follow each other."""
+        told = self._okr.stream_check_ins(
+            (step.request for step in steps if isinstance(step.request, api.RecordCheckInRequest)),
+            patience_seconds=PATIENCE_SECONDS,
+            metadata=_by(actor),
+        )
+        left = iter(steps)
+        try:
+            for each, step in zip(told, left, strict=False):
+                if each.error is None:
+                    self._names[step.check_in] = each.name
+                    self._there(step, each.position)
+                else:
+                    self._failed(step, each.error)
+        except OkrError as error:
+            self._refused.append((next(left), error))
+
+    def stop_if_refused(self) -> None:
+        """Raises Refused where a step was."""
+        if self._refused:
+            raise Refused(self._file, self._refused, self._sent) from self._refused[0][1]
+
+    def _there(self, step: Step, position: int) -> None:
+        is_new = position > self._head
+        (self.summary.new if is_new else self.summary.already_there)[step.record.kind] += 1
+        self._sent += 1
+        self._done(step)
+
+    def _failed(self, step: Step, error: OkrError) -> None:
+        if error.reason == "REQUEST_ID_REUSED":
+            differs = "differs from what was imported under this key; the ledger keeps that"
+            self.summary.changed.append(problem(step.record, "", differs))
+        elif not _is_known_team(step, error):
+            self._refused.append((step, error))
+            return
+        self._there(step, 0)
+
+
+def _problems(step: Step, error: OkrError) -> list[Problem]:
+    named = [(found.field, found.description) for found in error.violations]
+    fields = named or [(error.metadata.get("field", ""), error.message)]
+    return [step.problem(path, message) for path, message in fields]
 
 
 def _addressed(step: Step, check_ins: Mapping[str, str]) -> Request | None:
@@ -96,10 +165,9 @@ def _addressed(step: Step, check_ins: Mapping[str, str]) -> Request | None:
     return named
 
 
-def _call(okr: OkrClient, step: Step, request: Request) -> Any:
-    """Send a request as the person who, according to the file, decided it."""
-    method = getattr(okr.ledger, step.method)
-    return method(request, metadata=((ACTOR_KEY, step.actor),) if step.actor else None)
+def _by(actor: str) -> Metadata | None:
+    """Says that a call is of the person who, according to the file, decided it."""
+    return ((ACTOR_KEY, actor),) if actor else None
 
 
 def _is_known_team(step: Step, error: OkrError) -> bool:

@@ -351,6 +351,38 @@ def test_a_line_that_changed_is_told_and_the_rest_goes_in(okr: Okr, tmp_path: Pa
     assert "12 455" in okr("check-in", "list", "brand/followers").stdout.replace("\u202f", " ")
 
 
+def test_every_check_in_of_a_row_is_tried_and_each_refused_one_told(
+    okr: Okr, tmp_path: Path
+) -> None:
+    """What no rule of the file's shows: a binary key result takes 0 and 1."""
+    rows = [
+        "kind,of,id,title,team,first_day,last_day,metric,target,on,value,reason",
+        "cycle,,yes-no,Q,,2026-01-01,2026-03-31,,,,,",
+        "objective,,launch,Launch,marketing,,,,,,,",
+        "key_result,launch,done,Done,,,,binary,1,,,",
+        "plan,,,,,,,,,,,",
+        "check_in,launch/done,,,,,,,,2026-01-05,0,",
+        "check_in,launch/done,,,,,,,,2026-01-06,5,",
+        "check_in,launch/done,,,,,,,,2026-01-07,0,",
+        "check_in,launch/done,,,,,,,,2026-01-08,7,",
+        "correction,launch/done/2026-01-05,,,,,,,,,1,a slip",
+    ]
+    file = tmp_path / "launch.csv"
+    file.write_text("\n".join(rows), "utf-8")
+    refused = okr("import", str(file))
+    assert refused.exit_code == 1
+    assert "launch.csv:7: value:" in told(refused)
+    assert "launch.csv:9: value:" in told(refused)
+    assert "6 of 8 steps are in the ledger" in told(refused)
+
+    right = [row.replace(",5,", ",1,").replace(",7,", ",1,") for row in rows]
+    file.write_text("\n".join(right), "utf-8")
+    again = okr("import", str(file))
+    assert again.exit_code == 0, again.output
+    assert re.search(r"check-ins +2 +2", again.stdout)
+    assert re.search(r"corrections +0 +1", again.stdout)
+
+
 def test_an_objective_is_imported_with_its_key_results_or_not_at_all(
     okr: Okr, tmp_path: Path
 ) -> None:

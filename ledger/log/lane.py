@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 from ledger.log.contract import request_key
@@ -26,8 +25,7 @@ BATCH_AT_MOST = 256
 """Commands of one transaction; beyond it a batch gains little and its first caller waits long."""
 
 
-@dataclass(frozen=True, slots=True)
-class LaneCounts:
+class LaneCounts(NamedTuple):
     """What the lane has done since its start, and the commands that wait for it now."""
 
     events: int = 0

@@ -6,7 +6,6 @@ import asyncio
 import socket
 from collections import deque
 from collections.abc import Awaitable, Callable, Container
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -152,7 +151,7 @@ class Desk:
             self._pending.pop(number, None)
 
     def counts(self) -> LaneCounts:
-        return replace(self._counts, waiting=len(self._pending))
+        return self._counts._replace(waiting=len(self._pending))
 
     def _hand_over(self) -> None:
         """Give the lane what has gathered, unless it works: then that gathers on.

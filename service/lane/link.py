@@ -10,9 +10,10 @@ import pickle
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from ledger.log.lane import LaneCounts
+
 if TYPE_CHECKING:
     from ledger.log.command import Done
-    from ledger.log.lane import LaneCounts
     from service.errors import Told
 
 FRAME_BYTES: Final = 8 * 1024 * 1024
@@ -82,8 +83,33 @@ class Ready(NamedTuple):
 
 def framed(message: object) -> bytes:
     """A message as a frame: its length in four bytes, and the pickle."""
-    body = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+    body = pickle.dumps(_plain(message), pickle.HIGHEST_PROTOCOL)
     return _LENGTH.pack(len(body)) + body
+
+
+def _plain(message: object) -> object:
+    """The message, what there are many of as plain tuples: they pickle in a third of the time."""
+    match message:
+        case Turn(answers, taken_in, last_position, counts):
+            return [tuple(answer) for answer in answers], taken_in, last_position, tuple(counts)
+        case list():
+            return [tuple(ask) for ask in message]
+    return message
+
+
+def _made(message: Any) -> Any:
+    """The message that `_plain` was given."""
+    if type(message) is list:
+        return [Ask._make(ask) for ask in message]
+    if type(message) is tuple:
+        answers, taken_in, last_position, counts = message
+        return Turn(
+            [Answer._make(answer) for answer in answers],
+            taken_in,
+            last_position,
+            LaneCounts._make(counts),
+        )
+    return message
 
 
 class Frames:
@@ -103,7 +129,7 @@ class Frames:
             if len(self._bytes) < end:
                 break
             # Our own bytes, see above.
-            messages.append(pickle.loads(memoryview(self._bytes)[body:end]))  # noqa: S301
+            messages.append(_made(pickle.loads(memoryview(self._bytes)[body:end])))  # noqa: S301
             begin = end
         del self._bytes[:begin]
         return messages

@@ -26,10 +26,11 @@ from ledger.log.errors import (
     Overloaded,
     ShuttingDown,
 )
+from ledger.log.lane import LaneCounts
 from ledger.log.opening import open_log
 from okr.v1.ledger_service_pb2 import CreateTeamRequest, CreateTeamResponse
 from service.lane.desk import Desk
-from service.lane.link import Answer, Frames, Ready, framed
+from service.lane.link import Answer, Ask, Frames, Ready, Turn, framed
 from service.lane.places import InProcess, InThread, Place
 
 ME = Caller("people/7f3a")
@@ -290,7 +291,12 @@ def test_a_lane_that_is_killed_is_started_again(database: Database) -> None:
 
 @pytest.mark.parametrize("size", [1, 3, 1000])
 def test_frames_are_whole_however_their_bytes_come(size: int) -> None:
-    messages = [["a", b"\0" * 5000], [], "é"]
+    messages: list[object] = [
+        Ready(),
+        [Ask(1, "RecordCheckIn", b"\0" * 5000, "people/é", "", None)],
+        [],
+        Turn([Answer(1, b"raw", REQUEST_ID, 7)], True, 7, LaneCounts(events=7)),
+    ]
     data = b"".join(map(framed, messages))
     frames = Frames()
     found = [
@@ -299,3 +305,4 @@ def test_frames_are_whole_however_their_bytes_come(size: int) -> None:
         for message in frames.feed(data[begin : begin + size])
     ]
     assert found == messages
+    assert list(map(type, found)) == list(map(type, messages))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ledger.context import Context
 from ledger.event import Record
+from ledger.log.batch import Decided, Job, Result, Unwritten
 from ledger.log.command import Done
 from ledger.log.contract import Accepted, Append, EncodedEvent, Head, Repeated
 from ledger.log.errors import ClockBehind, Contended, RequestIdReused
@@ -19,64 +19,16 @@ from ledger.refusals import Refusal
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from google.protobuf.message import Message
-
-    from ledger.log.command import Command, Decider, Folder
-    from ledger.log.contract import EventLog, Outcome, RequestKey
+    from ledger.log.command import Decider, Folder
+    from ledger.log.contract import EventLog, Outcome
     from ledger.log.snapshots import Snapshots
     from ledger.log.world import Versioned
-    from okr.v1.event_record_pb2 import EventMetadata
 
 CLOCK_TOLERANCE_US = 60_000_000
 """How far the clock may lie behind the last record. Recorded time stands still meanwhile."""
 
 ATTEMPTS = 5
 """How often a command is decided before other writers have won."""
-
-
-@dataclass(slots=True, eq=False)
-class Job:
-    """A command in the lane. `source` is what its ids are made from."""
-
-    command: Command
-    key: RequestKey | None
-    source: str
-    attempts: int = 0
-
-
-class Decided(NamedTuple):
-    """A decision ready to be appended, with the records and states that it leads to."""
-
-    job: Job
-    append: Append
-    records: tuple[Record, ...]
-    states: Mapping[str, Versioned]
-    facts: Sequence[Message]
-    metadata: EventMetadata
-
-
-class Unwritten(NamedTuple):
-    """An answer that writes nothing, and the versions of the streams that it was taken on.
-
-    They are those after the first `decided` decisions of the batch.
-    """
-
-    job: Job
-    answer: Done | Refusal
-    guards: Mapping[str, int]
-    decided: int
-
-
-@dataclass(slots=True)
-class Result:
-    """What became of a batch: answers, and commands that have to be decided once more."""
-
-    answers: list[tuple[Job, Done | Exception]] = field(default_factory=list)
-    again: list[Job] = field(default_factory=list)
-    events: int = 0
-    flushes: int = 0
-    last_position: int = 0
-    """The last position that the batch wrote, 0 if none."""
 
 
 class GroupCommit:
@@ -247,7 +199,7 @@ class GroupCommit:
             overlay.discard()
             raise
         accepted: Sequence[Decided]
-        if all(map(_as_foreseen, decided, outcomes)):
+        if all(map(Decided.foresaw, decided, outcomes)):
             accepted = decided
         else:
             accepted, overlay = self._as_accepted(decided, outcomes)
@@ -331,14 +283,6 @@ class GroupCommit:
             result.again.append(job)
         else:
             result.answers.append((job, Contended(tuple(streams), job.attempts)))
-
-
-def _as_foreseen(each: Decided, outcome: Outcome) -> bool:
-    return (
-        isinstance(outcome, Accepted)
-        and outcome.first_position == each.records[0].position
-        and outcome.recorded_us == each.records[0].recorded_us
-    )
 
 
 def _stated(states: Mapping[str, Versioned]) -> dict[str, Any]:

@@ -26,10 +26,10 @@ from service.validation import Validation, fitting
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ledger.log.batch import Job
     from ledger.log.command import Done
     from ledger.log.contract import EventLog
     from ledger.log.database import Database
-    from ledger.log.group import Job
 
 READ_BYTES: Final = 1 << 20
 READING_ANSWERS: Final = 2

@@ -10,9 +10,9 @@ from google.protobuf.message import Message
 
 from ledger.context import Context
 from ledger.event import Decision, NewEvent, Record
+from ledger.log.batch import Job
 from ledger.log.command import Command, Done
 from ledger.log.contract import Append, EventLog, Outcome, request_key
-from ledger.log.group import Job
 from ledger.refusals import Exists, NotFound
 from ledger.view import World
 from okr.v1.event_record_pb2 import EventMetadata

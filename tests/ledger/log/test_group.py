@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from ledger.log.batch import Result
 from ledger.log.command import Command, Done
 from ledger.log.contract import Accepted, Append, EncodedEvent, EventLog, RequestKey
 from ledger.log.database import Database
@@ -20,7 +21,7 @@ from ledger.log.errors import (
     RequestIdReused,
     UnknownEventType,
 )
-from ledger.log.group import ATTEMPTS, GroupCommit, Result
+from ledger.log.group import ATTEMPTS, GroupCommit
 from ledger.log.opening import open_log
 from ledger.refusals import Exists, NotFound
 from okr.v1.events_pb2 import TeamRegistered

@@ -10,10 +10,10 @@ from typing import Any, cast
 
 import pytest
 
+from ledger.log.batch import Job
 from ledger.log.command import Command, Done
 from ledger.log.contract import EventLog
 from ledger.log.errors import DeadlinePassed
-from ledger.log.group import Job
 from ledger.log.lane import LaneCounts, WriteLane
 from ledger.log.sqlite import open_log
 from ledger.refusals import NotFound

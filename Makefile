@@ -15,16 +15,19 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench serve protos fmt lock clean \
+.PHONY: help demo demo-cluster test check bench serve protos fmt lock clean \
 	format lint types layers fresh buf lint-protos
 .DELETE_ON_ERROR:
 
 help: ## Show this list
 	@echo "make TASK, with one of:"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/run.stamp ## Play two quarters through a server of its own and show scores and audit
 	@$(BIN)/python -m examples.demo $(ARGS)
+
+demo-cluster: $(VENV)/run.stamp ## Kill one of two servers on one PostgreSQL under load, and verify the ledger
+	@$(BIN)/python -m examples.cluster $(ARGS)
 
 test: $(VENV)/run.stamp ## Run all tests, the fast ones first (ARGS="-m 'not slow and not system'")
 	@$(BIN)/python -m pytest $(ARGS)

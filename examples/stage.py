@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rich.console import RenderableType
 from rich.rule import Rule
 from rich.text import Text
 
@@ -48,14 +49,21 @@ class Narrator:
         self._console.print(Text(sentence, style="italic"))
         self._console.print()
 
-    def okr(self, *arguments: str) -> None:
-        """Show an `okr` command and run it.
+    def show(self, shown: RenderableType) -> None:
+        """Show a table."""
+        self._console.print(shown)
+        self._console.print()
+
+    def okr(self, *arguments: str, at: str = "") -> None:
+        """Show an `okr` command and run it, `at` another address where one is named.
 
         Raises:
             DemoFailed: it did not end well.
         """
         self._console.print(Text(f"$ okr {shlex.join(arguments)}", style="bold cyan"))
-        code = app(["--address", self._address, *arguments], prog_name="okr", standalone_mode=False)
+        code = app(
+            ["--address", at or self._address, *arguments], prog_name="okr", standalone_mode=False
+        )
         if code:
             raise DemoFailed(f"okr {shlex.join(arguments)} ended with {code}")
         self._console.print()
@@ -102,7 +110,7 @@ def serving(address: str, database_url: str, log_file: Path) -> Iterator[None]:
     with log_file.open("a") as log:
         server = subprocess.Popen(command, cwd=ROOT, stderr=log, stdout=log)
         try:
-            _wait_until_ready(address, server, log_file)
+            wait_until_ready(address, server, log_file)
             yield
         finally:
             server.terminate()
@@ -111,7 +119,12 @@ def serving(address: str, database_url: str, log_file: Path) -> Iterator[None]:
         raise DemoFailed(f"the server ended with {ended}; its log is {log_file}")
 
 
-def _wait_until_ready(address: str, server: subprocess.Popen[bytes], log_file: Path) -> None:
+def wait_until_ready(address: str, server: subprocess.Popen[bytes], log_file: Path) -> None:
+    """Return as soon as a server answers.
+
+    Raises:
+        DemoFailed: it does not in time.
+    """
     deadline = time.monotonic() + READY_SECONDS
     with OkrClient(address) as okr:
         while time.monotonic() < deadline and server.poll() is None:

@@ -80,6 +80,8 @@ class LedgerDatastore(postgres.PostgresDatastore):
         # The library would put a connection's parts together; ours come from the URL.
         super().__init__("", "", "", "", "", schema=database.schema, originator_id_type="text")
         self.database = database
+        # Errors are told by it, and each statement may fail.
+        self.name = str(database)
         self._read_only = read_only
         self._arguments = connection_arguments(database)
         self.pool = postgres.ConnectionPool["Connection[Any]"](
@@ -92,7 +94,7 @@ class LedgerDatastore(postgres.PostgresDatastore):
             timeout=database.connect_seconds,
             reconnect_timeout=database.connect_seconds,
             max_idle=60.0,
-            name=f"reads of {database!s}",
+            name=f"reads of {self.name}",
         )
         self._writer: Connection[Any] | None = None
         self._writing = threading.Lock()
@@ -112,7 +114,7 @@ class LedgerDatastore(postgres.PostgresDatastore):
         Raises:
             LogUnavailable: it cannot be made.
         """
-        with translated(str(self.database), "connect to"):
+        with translated(self.name, "connect to"):
             connection = psycopg.connect(self.database.url, autocommit=True, **self._arguments)
             try:
                 _set_up(connection)
@@ -129,7 +131,7 @@ class LedgerDatastore(postgres.PostgresDatastore):
         Raises:
             LogUnavailable: whatever the database refused.
         """
-        with translated(str(self.database), action):
+        with translated(self.name, action):
             try:
                 return self._rows(query, parameters)
             except PoolTimeout:
@@ -178,8 +180,8 @@ class LedgerDatastore(postgres.PostgresDatastore):
             LogUnavailable: whatever the database refused.
         """
         if self._read_only:
-            raise LogUnavailable(str(self.database), action, "it was opened for reading only")
-        with self._writing, translated(str(self.database), action):
+            raise LogUnavailable(self.name, action, "it was opened for reading only")
+        with self._writing, translated(self.name, action):
             if self._writer is None or self._writer.closed:
                 self._writer = self.connect()
             try:
@@ -198,10 +200,10 @@ class LedgerDatastore(postgres.PostgresDatastore):
         ((version, encoding),) = self.rows("open", ABOUT_SERVER)
         if version < SERVER_VERSION:
             reason = f"the server is PostgreSQL {version}, and at least {SERVER_VERSION} is needed"
-            raise LogMismatch(str(self.database), reason)
+            raise LogMismatch(self.name, reason)
         if encoding != "UTF8":
             reason = f"the database is in {encoding}; make one with ENCODING 'UTF8'"
-            raise LogMismatch(str(self.database), reason)
+            raise LogMismatch(self.name, reason)
 
     def close(self) -> None:
         """Closes the connections. May be called again."""

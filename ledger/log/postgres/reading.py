@@ -53,7 +53,7 @@ POSITION_AT: Final = """
 
 FIND_REQUESTS: Final = """
     SELECT w.nth, r.first_position, r.last_position, r.content_hash
-    FROM unnest(%s::bytea[]) WITH ORDINALITY AS w (digest, nth)
+    FROM unnest(%b::bytea[]) WITH ORDINALITY AS w (digest, nth)
     JOIN LATERAL (SELECT * FROM requests WHERE request_digest = w.digest LIMIT 1) AS r ON true
 """
 

@@ -89,8 +89,8 @@ class LedgerRecorder(PostgresLogReader, PostgresApplicationRecorder):
             except psycopg.Error as error:
                 if is_lost(error):
                     # The commit may have come before the end, its answer not.
-                    database = str(self.datastore.database)
-                    raise OutcomeUnknown(database, "append to", reason_of(error)) from error
+                    reason = reason_of(error)
+                    raise OutcomeUnknown(self.datastore.name, "append to", reason) from error
                 raise
         assert row is not None
         return row

@@ -77,6 +77,8 @@ def migrate(connection: Connection[Any], database: Database) -> None:
         LogMismatch: it holds something else, or was made by a newer version.
     """
     with connection.transaction():
+        # A step over a long log takes its time, and so does waiting for another server's.
+        connection.execute("SET LOCAL statement_timeout = 0")
         connection.execute(LOCK, [database.schema])
         if connection.execute(EXISTS, [database.schema]).fetchone() != (True,):
             connection.execute(SQL("CREATE SCHEMA {}").format(Identifier(database.schema)))

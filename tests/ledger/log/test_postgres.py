@@ -411,6 +411,19 @@ def test_a_server_that_is_too_old_or_a_database_in_another_encoding_is_refused(
             open_log(database)
 
 
+def test_a_server_that_starts_waits_for_another_ones_steps_as_long_as_they_take(
+    log: LedgerRecorder, database: Database, other: psycopg.Connection[Any]
+) -> None:
+    with ThreadPoolExecutor(1) as starting:
+        with other.transaction():
+            other.execute(schema.LOCK, [database.schema])
+            second = starting.submit(open_log, replace(database, statement_seconds=0.1))
+            time.sleep(0.4)
+            assert not second.done()
+        with closing(second.result()) as opened:
+            assert opened.identity() == log.identity()
+
+
 def test_servers_that_start_at_once_make_one_log(database: Database) -> None:
     with ThreadPoolExecutor(5) as threads, ExitStack() as opened:
         logs = list(

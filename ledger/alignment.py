@@ -50,11 +50,10 @@ class Edge:
 
 
 @dataclass(frozen=True)
-class Alignments:
-    """The graph as its stream makes it."""
+class Graph:
+    """The alignments in force at one time."""
 
-    revisions: tuple[Revision, ...] = ()
-    edges: tuple[Edge, ...] = ()
+    edges: tuple[Edge, ...]
 
     def parents(self, name: str) -> list[str]:
         """What a node is aligned to, and a key result's own objective."""
@@ -102,10 +101,36 @@ class Alignments:
         return came_from
 
 
-def applied(graph: Alignments, revision: Revision) -> Alignments:
-    """The graph after one more event."""
-    revisions = (*graph.revisions, revision)
-    return Alignments(revisions, tuple(edges_on(revisions, date.max)))
+@dataclass(frozen=True)
+class Alignments:
+    """All that the stream tells of alignment, in order of position."""
+
+    revisions: tuple[Revision, ...] = ()
+
+    @property
+    def edges(self) -> tuple[Edge, ...]:
+        """The alignments in force once all has come to hold."""
+        return self._graph.edges
+
+    def dependants(self, name: str) -> list[str]:
+        """What an event names of what depends on a node; see `Graph`."""
+        return self._graph.dependants(name)
+
+    @cached_property
+    def _graph(self) -> Graph:
+        # Made when it is asked for: a stream is folded through states that nobody looks at.
+        return Graph(tuple(edges_on(self.revisions, date.max)))
+
+
+def applied(alignments: Alignments, revision: Revision) -> Alignments:
+    """What is told after one more event.
+
+    Raises:
+        TypeError: a fact that is not about alignment.
+    """
+    if not isinstance(revision.fact, facts.Aligned | facts.Unaligned):
+        raise TypeError(f"{revision.fact.DESCRIPTOR.full_name} is not about alignment")
+    return Alignments((*alignments.revisions, revision))
 
 
 def edges_on(revisions: Iterable[Revision], on: date) -> list[Edge]:
@@ -128,7 +153,7 @@ def edges_on(revisions: Iterable[Revision], on: date) -> list[Edge]:
 
 
 def align(
-    graph: Alignments,
+    alignments: Alignments,
     request: AlignRequest,
     effective: date,
     child_cycle: Cycle,
@@ -147,11 +172,11 @@ def align(
     contributes = request.kind == AlignmentKind.ALIGNMENT_KIND_CONTRIBUTES
     if contributes and stream_of(parent) != parent:
         raise invalid("parent", "alignment.parent", "a contribution ends at an objective")
-    from_then_on = _from(graph.revisions, effective)
+    from_then_on = _from(alignments.revisions, effective)
     own_part = child != parent and stream_of(child) == parent
     if own_part or any(
         (e.child, e.parent, e.kind) == (child, parent, request.kind)
-        for e in (*graph.edges, *edges_on(graph.revisions, effective))
+        for e in (*alignments.edges, *edges_on(alignments.revisions, effective))
     ):
         raise refusals.AlignmentExists(child, parent)
     for edge in from_then_on:
@@ -162,21 +187,21 @@ def align(
         and child_cycle.last_day <= parent_cycle.last_day
     ):
         raise refusals.AlignmentCyclesDisjoint(child, parent)
-    path = Alignments(edges=from_then_on).path(parent, child)
+    path = Graph(from_then_on).path(parent, child)
     if path:
         raise refusals.AlignmentCycle(child, parent, path)
     weight = decimal_text(request.weight or "1")
     return facts.Aligned(child=child, parent=parent, kind=request.kind, weight=weight)
 
 
-def unalign(graph: Alignments, request: UnalignRequest, effective: date) -> facts.Unaligned:
+def unalign(alignments: Alignments, request: UnalignRequest, effective: date) -> facts.Unaligned:
     """Takes an alignment back from a day on.
 
     Raises:
         AlignmentMissing: there is no such alignment, or not yet on that day.
     """
     wanted = (request.child, request.parent, request.kind)
-    for edges in (graph.edges, edges_on(graph.revisions, effective)):
+    for edges in (alignments.edges, edges_on(alignments.revisions, effective)):
         if wanted not in [(e.child, e.parent, e.kind) for e in edges]:
             raise refusals.AlignmentMissing(request.child, request.parent)
     return facts.Unaligned(child=request.child, parent=request.parent, kind=request.kind)

@@ -63,8 +63,8 @@ def applied(
             return _known(cycle_after(cycle, stream, revision), stream, fact)
         case "teams", Team() | None as team:
             return _known(team_of(stream, _with(team, revision)), stream, fact)
-        case "alignment", Alignments() as graph:
-            return alignments_after(graph, revision)
+        case "alignment", Alignments() as alignments:
+            return alignments_after(alignments, revision)
         case "adjustments", Adjustment() | None as adjustment if isinstance(fact, _OF_ADJUSTMENTS):
             return adjustment_after(adjustment, stream, fact, metadata, position)
         case "people", _ if isinstance(fact, facts.PersonRegistered | facts.PersonErased):

@@ -9,7 +9,7 @@ from datetime import date
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
-from ledger.alignment import MOST_DEPENDANTS, Alignments, Edge
+from ledger.alignment import MOST_DEPENDANTS, Edge, Graph
 from ledger.cycles import cycle_of
 from ledger.dues import owner_of
 from ledger.key_results import key_result_of
@@ -57,7 +57,7 @@ def changes(at: Instants, names: Iterable[str]) -> dict[str, list[RevisionRow]]:
     edges = tuple(_walk(at, start, alignments.of_parents, _below(at)))
     if not edges:
         return {}
-    graph = Alignments(edges=edges)
+    graph = Graph(edges)
     children = list(dict.fromkeys(edge.child for edge in edges))
     subjects = [*children, *map(stream_of, children), *_key_results(at, children)]
     plans = _plan_positions(at, {stream_of(subject) for subject in subjects})
@@ -79,7 +79,7 @@ def dependants(at: Instants, names: Iterable[str]) -> dict[str, list[resources.D
     asked = list(dict.fromkeys(names))
     # What depends on an objective depends on each of its key results.
     start = [*asked, *map(stream_of, asked)]
-    graph = Alignments(edges=tuple(_walk(at, start, alignments.of_children, _above)))
+    graph = Graph(tuple(_walk(at, start, alignments.of_children, _above)))
     above = {name: graph.dependants(name) for name in asked}
     everyone = sorted({each for found in above.values() for each in found})
     known = at.revisions([*everyone, *map(stream_of, everyone)])
@@ -168,7 +168,7 @@ def _plan_positions(at: Instants, objectives: Iterable[str]) -> Mapping[str, int
     return {name: positions[cycle] for name, cycle in cycle_of_each.items()}
 
 
-def _concerned(fact: Message, subject: str, graph: Alignments) -> Iterable[str]:
+def _concerned(fact: Message, subject: str, graph: Graph) -> Iterable[str]:
     """The dependants that a change names and that still depend on its subject.
 
     Who abandons an objective takes its key results from whatever depends on these.

@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from sqlalchemy import Engine, event, inspect, text
@@ -230,8 +231,10 @@ def crashing(moment: str, at: int) -> Iterator[None]:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("moment", ["before_cursor_execute", "commit"])
 def test_a_crash_at_any_statement_loses_and_doubles_nothing(
-    tmp_path: Path, moment: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, moment: str, each_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if (each_database, moment) == ("postgres", "before_cursor_execute"):
+        pytest.skip("a transaction that is not committed is as if it had not begun")
     monkeypatch.setattr(building, "PAGE", 20)
     feed = quarter(Feed(), check_ins=10)
     served = tmp_path / "served"
@@ -242,9 +245,11 @@ def test_a_crash_at_any_statement_loses_and_doubles_nothing(
     resumed = set()
     for point in count(1):
         folder = tmp_path / str(point)
-        folder.mkdir()
-        with closing(serving_from_the_start(folder, feed)) as views:
-            Follower(feed, views).catch_up()
+        if each_database == "sqlite":
+            copytree(served, folder)
+        else:
+            with closing(serving_from_the_start(folder, feed)) as views:
+                Follower(feed, views).catch_up()
         with closing(views_beside(folder, feed)) as views:
             try:
                 with crashing(moment, point):

@@ -19,6 +19,7 @@ from benchmarks.driver import Driver
 from benchmarks.instants import measure_instants, measure_replay, measure_watch
 from benchmarks.memory import MARKS, QUICK_MARKS, measure_memory
 from benchmarks.quarter import commit_quarter, sample_response
+from benchmarks.rebuild import measure_rebuild
 from benchmarks.requests import read_requests, write_requests
 from benchmarks.results import flush_milliseconds, results_table, write_results
 from benchmarks.servers import Server, start_ledger, start_noop, start_stock
@@ -42,6 +43,7 @@ class Part(StrEnum):
     STREAM = "stream"
     MEMORY = "memory"
     INSTANTS = "instants"
+    REBUILD = "rebuild"
 
 
 def main(
@@ -75,6 +77,8 @@ def main(
             figures |= measure_instants(place, progress, quick=quick)
             figures |= measure_watch(place, quick=quick)
             figures |= measure_replay(place, progress)
+        if Part.REBUILD in parts:
+            figures |= measure_rebuild(place / "rebuild", progress, quick=quick)
         if Part.MEMORY in parts:
             with _ledger(place / "memory") as (ledger, channel):
                 marks = QUICK_MARKS if quick else MARKS

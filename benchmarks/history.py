@@ -16,7 +16,7 @@ from benchmarks.quarter import Plan
 from benchmarks.writing import Writer, instant_us
 from ledger.log.contract import EncodedEvent
 from ledger.log.database import Database
-from ledger.log.sqlite import open_log
+from ledger.log.opening import open_log
 from okr.v1.event_record_pb2 import EventMetadata
 from okr.v1.events_pb2 import CheckInRecorded
 from projections.follower import Follower
@@ -54,9 +54,15 @@ def write_history(
     `on_events` is told how many events are written.
     """
     folder.mkdir(exist_ok=True)
-    file = folder / "okr-ledger.db"
-    url = f"sqlite:///{file.resolve()}"
-    with closing(open_log(file)) as log:
+    url = f"sqlite:///{folder.resolve() / 'okr-ledger.db'}"
+    return url, write_ledger(Database(url), shape, on_events)
+
+
+def write_ledger(
+    database: Database, shape: Shape, on_events: Callable[[int], None]
+) -> list[Quarter]:
+    """The same in any database that holds no ledger yet; gives the quarters."""
+    with closing(open_log(database)) as log:
         writer = Writer(log)
         quarters = []
         for number in range(shape.quarters):
@@ -70,9 +76,9 @@ def write_history(
             )
             quarters.append(_write_quarter(writer, plan, shape.events_each))
             on_events(quarters[-1].last_position)
-        with closing(Views(Database(url), log.identity())) as views:
+        with closing(Views(database, log.identity())) as views:
             Follower(log, views).catch_up()
-    return url, quarters
+    return quarters
 
 
 def _write_quarter(writer: Writer, plan: Plan, events: int) -> Quarter:

@@ -13,6 +13,8 @@ WANTED = {
     "append_vs_noop": 0.5,
     "append_vs_stock": 5.0,
     "events_per_flush": 16.0,
+    "rebuild_vs_stock": 20.0,
+    "rebuild_pg_vs_stock": 20.0,
     "stream_vs_noop": 2.0,
 }
 """Figures to reach, at least."""
@@ -22,6 +24,10 @@ LIMITS = {
     "as_of_vs_now": 1.5,
     "watch_vs_append": 2.0,
     "replay_frames_linear": 4.4,
+    "rebuild_vs_scan": 20.0,
+    "rebuild_pg_vs_scan": 20.0,
+    "rebuild_rss_mib": 200.0,
+    "rebuild_pg_rss_mib": 200.0,
 }
 """Figures not to exceed, in the unit of the name."""
 FLUSH_PROBES = 100

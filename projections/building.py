@@ -6,13 +6,12 @@ any instant, by a kill or a full disk, is gone on with from there.
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from projections.duty import this_process
 from projections.errors import RebuildRunning
 from projections.read_model import Folding
 
@@ -102,13 +101,13 @@ class Building:
             generation = self._generations.open(unfinished)
             position = self._tracked(generation)
             if position is not None:
-                self._generations.take_over(unfinished.number, _builder())
+                self._generations.take_over(unfinished.number, this_process())
                 log.info("read models are built on", position=position)
                 return generation, position
             generation.close()
         if unfinished is not None:
             self._generations.discard(unfinished.number)
-        entry = self._generations.begin(_builder(), time.time_ns() // 1_000)
+        entry = self._generations.begin(this_process(), time.time_ns() // 1_000)
         generation = self._generations.open(entry)
         generation.lay_out()
         return generation, 0
@@ -119,8 +118,3 @@ class Building:
             return None
         position = generation.tracked().position
         return position if position <= self._source.head().position else None
-
-
-def _builder() -> str:
-    """This process, for those who find it building."""
-    return f"process {os.getpid()} on {socket.gethostname()}"

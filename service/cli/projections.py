@@ -16,6 +16,7 @@ from projections.generations import State
 from projections.rebuilding import Rebuilt, Tell
 from projections.rebuilding import rebuild as rebuild_views
 from projections.views import Views
+from server import tune
 from service.cli.options import DatabaseSchema, DatabaseUrl
 from service.cli.output import console, failures_told, progress
 from service.logging import logs
@@ -65,6 +66,7 @@ def rebuild(
             closing(Views(settings.database, ledger.identity())) as views,
             progress("building", ledger.head().position) as shown,
         ):
+            tune()
             began = time.monotonic()
             rebuilt = rebuild_views(
                 views,

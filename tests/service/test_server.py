@@ -222,7 +222,7 @@ def test_the_state_of_the_read_models_is_told_without_a_server(tmp_path: Path) -
     told = okr_ledger(tmp_path, "projections", "status", "--seconds", "0")
     assert told.returncode == 0, told.stderr
     assert "serving" in told.stdout
-    assert f"process {server.process.pid}" in told.stdout
+    assert f":{server.process.pid}," in told.stdout
 
 
 def test_rebuilt_read_models_answer_the_same(tmp_path: Path) -> None:

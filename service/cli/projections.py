@@ -12,6 +12,8 @@ from sqlalchemy.exc import DatabaseError
 
 from ledger.log.opening import open_log
 from ledger.values import timestamp
+from projections.duty import duty_beside
+from projections.errors import ReadModelsUnavailable
 from projections.generations import State
 from projections.rebuilding import Rebuilt, Tell
 from projections.rebuilding import rebuild as rebuild_views
@@ -136,6 +138,7 @@ def status(
             entries = views.generations.all()
             now = {entry.number: _tracked(views, entry) for entry in entries}
             head = ledger.head().position
+            leader = duty_beside(settings.database, views.progress.projection).holder()
     table = Table("read models", "generation", "state", "position", "lag", "events/s", "built by")
     for entry in entries:
         there, earlier = now[entry.number], before.get(entry.number)
@@ -151,6 +154,8 @@ def status(
         )
     output = console()
     output.print(table)
+    if leader:
+        output.print(f"{leader} follows the log")
     if not any(e.version == views.version and e.state is State.SERVING for e in entries):
         output.print(
             f"none serves this version, {views.version}: the server builds it as it starts"
@@ -169,5 +174,5 @@ def _tracked(views: Views, entry: Entry) -> Tracked | None:
     with closing(views.generations.open(entry)) as generation:
         try:
             return generation.tracked_by_any()
-        except DatabaseError:
+        except (DatabaseError, ReadModelsUnavailable):
             return None

@@ -65,6 +65,12 @@ def test_it_ships_types_and_the_code_behind_the_rules(wheel: Path) -> None:
     assert not {"buf/__init__.py", "buf/validate/__init__.py"} & names
 
 
+def test_it_ships_every_object_of_a_schema_on_postgresql(wheel: Path) -> None:
+    steps = (ROOT / "ledger/log/postgres/steps").rglob("*.sql")
+    with ZipFile(wheel) as archive:
+        assert {str(step.relative_to(ROOT)) for step in steps} <= set(archive.namelist())
+
+
 @pytest.mark.parametrize(
     "module", ["server", "service", "ledger.rpc", "projections.rpc", "okr.cli"]
 )

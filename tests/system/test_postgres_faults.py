@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from grpc import StatusCode
 
+from ledger.log.contract import Append, EncodedEvent
 from ledger.log.database import Database
 from ledger.log.opening import open_log
 from service.log_check import faults
@@ -33,6 +34,8 @@ SEED = 20_261_124
 KILLS = 5
 CUTS = 12
 STARTS = 5
+WRITERS = 8
+EACH = 20
 
 
 def assert_in_order(database: Database) -> None:
@@ -159,9 +162,52 @@ def test_servers_with_wrong_clocks_record_the_databases_time(postgres: Postgres)
     assert_in_order(database)
 
 
+STRIVING = """
+import json, sys
+from tests.system.test_postgres_faults import strive
+strive(json.load(sys.stdin), sys.argv[1])
+"""
+
+
+def strive(database: dict[str, object], name: str) -> None:
+    """What one of several processes does that all write to one stream."""
+    from ledger.log.database import Database
+    from ledger.log.errors import Contended
+    from ledger.log.lane import WriteLane
+    from tests.ledger.log.teams import Teams, retire
+
+    teams = Teams()
+    with closing(open_log(Database(**database))) as log:  # type: ignore[arg-type] # its own fields
+        lane = WriteLane(log, teams, teams, clock=log.clock)
+        for number in range(EACH):
+            outcome: object = Contended((), 0)
+            while isinstance(outcome, Contended):
+                lane.add(retire("teams/all", f"{name}-{number}"))
+                while lane.waiting:
+                    for _, outcome in lane.run():
+                        if isinstance(outcome, Exception) and not isinstance(outcome, Contended):
+                            raise outcome
+
+
+def test_eight_processes_write_to_one_stream(postgres: Postgres) -> None:
+    database = Database(postgres.url(), schema="okr_eight")
+    with closing(open_log(database)) as log:
+        registered = EncodedEvent("teams/all", "okr.v1.TeamRegistered", b"", b"")
+        log.append_batch([Append([registered], {"teams/all": 0})], 0)
+        writers = [started(STRIVING, database, str(number)) for number in range(WRITERS)]
+        for writer in writers:
+            writer.communicate(timeout=100)
+            assert writer.returncode == 0
+        records = log.read_stream("teams/all")
+    numbers = list(range(1, WRITERS * EACH + 2))
+    assert [record.position for record in records] == numbers
+    assert [record.stream_version for record in records] == numbers
+
+
 MIGRATING = """
 import json, sys, time
 from contextlib import closing
+from ledger.log.contract import Append, EncodedEvent
 from ledger.log.database import Database
 from ledger.log.opening import open_log
 database = Database(**json.load(sys.stdin))

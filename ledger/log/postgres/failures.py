@@ -40,12 +40,14 @@ ADVICE: Final = {
 
 def is_lost(error: BaseException | None) -> bool:
     """Whether the connection ended, so that nobody can tell what became of the statement."""
-    if isinstance(error, PoolTimeout | PoolClosed) or not isinstance(
-        error, psycopg.OperationalError | psycopg.InterfaceError
-    ):
+    if not isinstance(error, psycopg.Error) or isinstance(error, PoolTimeout | PoolClosed):
         return False
-    # Without a state the error is the client's own: it has no connection any more.
-    return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
+    if error.sqlstate is None:
+        # The error is the client's own: it has no connection any more.
+        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    # A server that panics as it flushes may find the commit in its log when it recovers.
+    fatal = error.diag.severity_nonlocalized in {"FATAL", "PANIC"}
+    return fatal or error.sqlstate.startswith("08")
 
 
 def reason_of(error: Exception) -> str:

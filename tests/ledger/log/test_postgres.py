@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from importlib.resources import files
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -21,6 +22,7 @@ from ledger.log.database import Database
 from ledger.log.errors import LogMismatch, LogUnavailable, OutcomeUnknown
 from ledger.log.postgres import datastore, schema
 from ledger.log.postgres.clock import TRUSTED_SECONDS, SampledClock
+from ledger.log.postgres.failures import is_lost
 from ledger.log.postgres.notices import channel
 from ledger.log.postgres.recorder import LedgerRecorder, open_log
 from tests.contract.builders import append
@@ -294,6 +296,18 @@ def test_a_lost_connection_leaves_the_outcome_open_and_the_next_batch_makes_a_ne
         with pytest.raises(OutcomeUnknown):
             waiting.result()
     assert log.append_batch([append("teams/b", request="r1")], 10) == [Accepted(2, 2, 10)]
+
+
+@pytest.mark.parametrize(("severity", "lost"), [("ERROR", False), ("FATAL", True), ("PANIC", True)])
+def test_a_full_disk_leaves_the_outcome_open_only_where_the_server_ends(
+    severity: str, lost: bool
+) -> None:
+    """A server that panics as it flushes may find the commit in its own log when it recovers."""
+
+    class Full(psycopg.errors.DiskFull):
+        diag = SimpleNamespace(severity_nonlocalized=severity)  # type: ignore[assignment] # read
+
+    assert is_lost(Full()) == lost
 
 
 def test_a_connection_that_was_lost_while_nobody_wrote_costs_no_batch(

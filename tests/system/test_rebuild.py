@@ -109,3 +109,6 @@ def test_rebuilt_read_models_answer_byte_for_byte(tmp_path: Path) -> None:
     assert told.returncode == 0, told.stderr
     with server_process(tmp_path) as server:
         assert answers(server.address, asked) == before
+        told = okr_ledger(tmp_path, "projections", "rebuild")
+        assert told.returncode == 0, told.stderr
+        assert answers(server.address, asked) == before

@@ -8,15 +8,17 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Final
 
 import grpc
+import psycopg
 import pytest
 
-from benchmarks.history import Shape, write_history
+from benchmarks.history import Shape, write_history, write_ledger
+from ledger.log.database import Database
 from ledger.log.opening import open_log
 from okr.v1.score_service_pb2 import GetScorecardRequest, GetTeamRequest
 from projections.duty import this_process
@@ -25,6 +27,7 @@ from tests.support.ask import team
 from tests.support.databases import ledger
 from tests.support.server_process import ServerProcess, environment, okr_ledger, run, server_process
 from tests.support.whole import Caller
+from tools.postgres import Postgres
 
 HISTORY: Final = Shape(quarters=2, events_each=6_000, objectives=3, key_results=3)
 KILLS: Final = 4
@@ -138,6 +141,44 @@ def test_nobody_notices(loaded: tuple[Path, ServerProcess, Load]) -> None:
     opened = [e["generation"] for e in server.entries() if e["event"] == "read models opened"]
     assert opened == sorted(opened)
     assert f"okr-ledger.views-{opened[-1]}.db" in generations(folder)
+
+
+@pytest.mark.contract
+def test_two_servers_go_over_together(tmp_path: Path, postgres: Postgres) -> None:
+    database = Database(postgres.url(), schema="okr_beside")
+    cycle = write_ledger(database, HISTORY, lambda _: None)[-1].cycle
+    place = ("--database-url", database.url, "--database-schema", database.schema)
+    with ExitStack() as stack:
+        servers = [
+            stack.enter_context(server_process(tmp_path, at=database, name=name))
+            for name in ("one", "two")
+        ]
+        loads = [Load(server.address, cycle) for server in servers]
+        with ExitStack() as running:
+            for load in loads:
+                running.enter_context(load.running())
+            for _ in range(2):
+                told = okr_ledger(tmp_path, "projections", "rebuild", *place)
+                assert told.returncode == 0, told.stderr
+                assert "the same" in told.stdout
+            deadline = time.monotonic() + 30
+            while len(schemas(database)) > 1:
+                assert time.monotonic() < deadline, schemas(database)
+                time.sleep(0.1)
+        for load in loads:
+            assert load.reads > 0
+            assert load.wrong == []
+        for server in servers:
+            assert server.stop() == 0
+
+
+def schemas(database: Database) -> list[str]:
+    """The schemas of the generations that there are."""
+    with psycopg.connect(database.url) as session:
+        found = session.execute(
+            "SELECT nspname FROM pg_namespace WHERE nspname ~ %s", (f"^{database.schema}_views_",)
+        )
+        return [name for (name,) in found]
 
 
 def test_a_rebuild_that_is_killed_is_gone_on_with(loaded: tuple[Path, ServerProcess, Load]) -> None:

@@ -126,11 +126,11 @@ class Failover:
     def go_on(self, share: float) -> str:
         """What is due once callers have a share of their answers, 0 to 1; says who serves.
 
-        After a third the server is killed, and after two thirds started again, but not before the
+        After a fifth the server is killed, and after two fifths started again, but not before the
         other one follows.
         """
         if not self.killed_pid:
-            if share >= 1 / 3:
+            if share >= 1 / 5:
                 self.killed_pid = self.victim.pid
                 self.written_before = self.victim.status().lane.events
                 self._killed_at = time.monotonic()
@@ -138,7 +138,7 @@ class Failover:
         elif not self.seconds:
             if self.other.follows():
                 self.seconds = time.monotonic() - self._killed_at
-        elif not self.victim.pid and share >= 2 / 3:
+        elif not self.victim.pid and share >= 2 / 5:
             self.victim.start()
         return "both servers" if self.victim.pid else f"{self.other.name} alone"
 

@@ -18,6 +18,7 @@ from benchmarks.ceiling import measure_ceiling
 from benchmarks.driver import Driver
 from benchmarks.instants import measure_instants, measure_replay, measure_watch
 from benchmarks.memory import MARKS, QUICK_MARKS, measure_memory
+from benchmarks.on_postgres import measure_on_postgres
 from benchmarks.quarter import commit_quarter, sample_response
 from benchmarks.rebuild import measure_rebuild
 from benchmarks.requests import read_requests, write_requests
@@ -41,6 +42,7 @@ class Part(StrEnum):
     CEILING = "ceiling"
     APPEND = "append"
     STREAM = "stream"
+    POSTGRES = "postgres"
     MEMORY = "memory"
     INSTANTS = "instants"
     REBUILD = "rebuild"
@@ -73,6 +75,9 @@ def main(
         figures = {"flush_ms": flush_milliseconds(place)}
         if parts & {Part.CEILING, Part.APPEND, Part.STREAM}:
             figures |= _against_others(driver, place, parts, quick=quick)
+        if Part.POSTGRES in parts:
+            rounds = QUICK_ROUNDS if quick else Rounds()
+            figures |= measure_on_postgres(driver, rounds, place)
         if Part.INSTANTS in parts:
             figures |= measure_instants(place, progress, quick=quick)
             figures |= measure_watch(place, quick=quick)

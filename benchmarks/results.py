@@ -12,7 +12,9 @@ from rich.table import Table
 WANTED = {
     "append_vs_noop": 0.5,
     "append_vs_stock": 5.0,
+    "append_pg_vs_stock": 6.0,
     "events_per_flush": 16.0,
+    "events_per_flush_pg": 16.0,
     "rebuild_vs_stock": 20.0,
     "rebuild_pg_vs_stock": 20.0,
     "stream_vs_noop": 2.0,

@@ -5,10 +5,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 import psutil
@@ -67,24 +67,37 @@ def start_noop(folder: Path, response: Path) -> Server:
     )
 
 
-def start_stock(folder: Path) -> Server:
-    """The stock stack on a new database."""
-    database = folder / "stock.db"
+def start_stock(folder: Path, database: str = "") -> Server:
+    """The stock stack on a new database: a file in the folder, or `postgresql://…`."""
     return _start(
-        "stock", folder, ["-m", "benchmarks.stock.server", "--database", str(database), "--port"]
+        "stock",
+        folder,
+        ["-m", "benchmarks.stock.server", "--port"],
+        settings={"STOCK_DATABASE": database or str(folder / "stock.db")},
     )
 
 
-def start_ledger(folder: Path) -> Server:
-    """The real server with its defaults on a new database."""
+def start_ledger(folder: Path, database_url: str = "", name: str = "ledger") -> Server:
+    """The real server with its defaults: on a new file in the folder, or on a database named."""
     folder.mkdir(exist_ok=True)
-    database_url = f"sqlite:///{folder.resolve()}/okr-ledger.db"
+    url = database_url or f"sqlite:///{folder.resolve()}/okr-ledger.db"
     return _start(
-        "ledger", folder, ["server.py", "--database-url", database_url, "--listen"], "127.0.0.1:"
+        name,
+        folder,
+        ["server.py", "--listen"],
+        "127.0.0.1:",
+        # Not among the arguments, where everybody would see its password.
+        settings={"OKR_DATABASE_URL": url},
     )
 
 
-def _start(name: str, folder: Path, arguments: Sequence[str], host: str = "") -> Server:
+def _start(
+    name: str,
+    folder: Path,
+    arguments: Sequence[str],
+    host: str = "",
+    settings: Mapping[str, str] = MappingProxyType({}),
+) -> Server:
     """Starts `python *arguments {host}{port}` and waits until it accepts connections."""
     port = _free_port()
     log = folder / f"{name}.log"
@@ -92,7 +105,7 @@ def _start(name: str, folder: Path, arguments: Sequence[str], host: str = "") ->
         process = subprocess.Popen(
             [sys.executable, *arguments, f"{host}{port}"],
             cwd=PROJECT,
-            env=os.environ | {"GRPC_VERBOSITY": "ERROR"},
+            env=os.environ | {"GRPC_VERBOSITY": "ERROR"} | dict(settings),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -1,8 +1,8 @@
 """The stock write side: an aggregate for each key result, and the application that saves it."""
 
 from decimal import Decimal
-from pathlib import Path
 from typing import ClassVar
+from urllib.parse import urlsplit
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from eventsourcing.application import Application
@@ -38,7 +38,7 @@ class KeyResult(Aggregate):
 
 
 class Ledger(Application[UUID]):
-    """Keeps key results in a SQLite file."""
+    """Keeps key results in a SQLite file, or in a PostgreSQL."""
 
     env: ClassVar[dict[str, str]] = {
         "PERSISTENCE_MODULE": "eventsourcing.sqlite",
@@ -67,6 +67,18 @@ class Ledger(Application[UUID]):
         return key_result.check_in_count, recordings[-1].notification.id
 
 
-def open_ledger(path: Path) -> Ledger:
-    """A ledger in the SQLite file at `path`, which is made if there is none."""
-    return Ledger(env={"SQLITE_DBNAME": str(path)})
+def open_ledger(database: str) -> Ledger:
+    """A ledger in a SQLite file, made if there is none, or at `postgresql://USER:PASSWORD@HOST/DB`."""
+    if not database.startswith("postgresql://"):
+        return Ledger(env={"SQLITE_DBNAME": database})
+    at = urlsplit(database)
+    return Ledger(
+        env={
+            "PERSISTENCE_MODULE": "eventsourcing.postgres",
+            "POSTGRES_DBNAME": at.path.removeprefix("/"),
+            "POSTGRES_HOST": at.hostname or "",
+            "POSTGRES_PORT": str(at.port),
+            "POSTGRES_USER": at.username or "",
+            "POSTGRES_PASSWORD": at.password or "",
+        }
+    )

@@ -3,7 +3,6 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Annotated
 
 import grpc
@@ -55,7 +54,13 @@ class StockCheckIns:
 
 def main(
     port: Annotated[int, typer.Option(help="Where to listen on 127.0.0.1.")],
-    database: Annotated[Path, typer.Option(help="The SQLite file, made if there is none.")],
+    database: Annotated[
+        str,
+        typer.Option(
+            envvar="STOCK_DATABASE",
+            help="The SQLite file, made if there is none; or postgresql://…",
+        ),
+    ],
 ) -> None:
     """Adds the workload's key results and serves until the process is ended."""
     ledger = open_ledger(database)

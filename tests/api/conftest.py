@@ -30,8 +30,9 @@ from tests.support.serving import LoopThread, shared_loop
 from tests.support.whole import Caller, whole_service
 
 
-@pytest.fixture(scope="session")
-def loop() -> LoopThread:
+@pytest.fixture(scope="module")
+def loop(each_database: str) -> LoopThread:
+    """Of the present database, so that what a module shares is made anew for the next one."""
     return shared_loop()
 
 

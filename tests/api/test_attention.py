@@ -57,8 +57,10 @@ def test_what_deviates_now_and_as_of_a_day(furnished: Caller) -> None:
 def test_pages_put_together_are_the_list(furnished: Caller, request_: Any, field: str) -> None:
     whole = list(getattr(furnished.ask(request_), field))
     assert len(whole) > 4
-    request_.page_size = 1
-    answers = list(pages(furnished.ask, request_))
+    one_by_one = type(request_)()
+    one_by_one.CopyFrom(request_)
+    one_by_one.page_size = 1
+    answers = list(pages(furnished.ask, one_by_one))
     assert [each for answer in answers for each in getattr(answer, field)] == whole
     assert len(answers) == len(whole)
 

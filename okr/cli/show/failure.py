@@ -62,6 +62,8 @@ NEXT: Final = {
     "LOG_UNAVAILABLE": "Tell the operator: the server's disk may be full or its database down."
     " Nothing was written.",
     "OUTCOME_UNKNOWN": "Send it again with the same request id: it counts once.",
+    "READ_MODELS_UNAVAILABLE": "Read again in a moment. If it stays: tell the operator that the "
+    "database is down.",
     "SHUTTING_DOWN": "Send the same again when the server is back.",
     "INTERNAL": "Tell the operator the incident's id; it is in the server's log.",
 }

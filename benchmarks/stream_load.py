@@ -20,7 +20,7 @@ from okr.v1.ledger_service_pb2 import StreamCheckInsResponse
 
 PATH = "/okr.v1.LedgerService/StreamCheckIns"
 AHEAD = 4
-"""Messages that are sent and not acknowledged: as many as a server takes of a stream."""
+"""Messages that are sent and not acknowledged; full ones are what a server takes of a stream."""
 ANSWER_SECONDS = 60.0
 
 

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from okr.aio import AsyncOkrClient
     from okr.client import OkrClient
     from okr.errors import OkrError, Violation
+    from okr.feeding import Acknowledged
 
-__all__ = ["AsyncOkrClient", "OkrClient", "OkrError", "Violation"]
+__all__ = ["Acknowledged", "AsyncOkrClient", "OkrClient", "OkrError", "Violation"]
 
 
 def __getattr__(name: str) -> Any:
@@ -22,6 +23,10 @@ def __getattr__(name: str) -> Any:
             from okr.aio import AsyncOkrClient
 
             return AsyncOkrClient
+        case "Acknowledged":
+            from okr.feeding import Acknowledged
+
+            return Acknowledged
         case "OkrClient":
             from okr.client import OkrClient
 

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from service.lane.link import Answer
     from service.streams import Stream
 
-AHEAD: Final = 4
-"""The messages of a stream that the server has in its hands, until it has acknowledged one.
+AHEAD: Final = 64
+"""The messages of a stream that the server has in its hands, until it has acknowledged one."""
+AHEAD_BYTES: Final = 128 * 1024
+"""Their size together, at which it takes no further one.
 
-Enough that the lane always has the next one while it works, and what a caller sends beyond waits in
-the transport, which holds it back.
+Either is enough that the lane always has the next ones while it works. What a caller sends beyond
+waits in the transport, which holds it back.
 """
 
 
@@ -38,6 +40,8 @@ class Feed:
         self._write = write
         self._caller = exchange.caller(b"")
         self._under_way: deque[asyncio.Task[Answer]] = deque()
+        self._sizes: deque[int] = deque()
+        self._size_bytes = 0
         self._reading: asyncio.Task[Any] | None = None
         self._half_closed = False
 
@@ -66,8 +70,8 @@ class Feed:
 
     def _read_on(self) -> bool:
         """Whether a message is awaited; begins to, where there is room for one."""
-        room = not self._half_closed and len(self._under_way) < AHEAD
-        if self._reading is None and room:
+        room = len(self._under_way) < AHEAD and self._size_bytes < AHEAD_BYTES
+        if self._reading is None and room and not self._half_closed:
             self._reading = asyncio.create_task(self._context.read())
         return self._reading is not None
 
@@ -82,10 +86,13 @@ class Feed:
             return
         handed_over = self._write(message, self._caller, self._exchange.deadline)
         self._under_way.append(asyncio.ensure_future(handed_over))
+        self._sizes.append(len(message))
+        self._size_bytes += len(message)
 
     async def _acknowledge(self) -> None:
         answer = await self._under_way[0]
         del self._under_way[0]
+        self._size_bytes -= self._sizes.popleft()
         await self._stream.write(self._exchange.took(answer))
 
     async def _finish(self) -> None:

@@ -97,9 +97,10 @@ class LedgerServiceStub:
 
     Each message carries up to 256 check-ins, which are decided as by RecordCheckIn, and gets one
     message back, in the order in which they were sent: what it acknowledges is durable. A refused
-    check-in is acknowledged with its error, and the stream goes on. The server has at most 4
-    messages of a stream in its hands and reads no further until it has acknowledged one, nor while
-    the caller does not take acknowledgements; it never drops any.
+    check-in is acknowledged with its error, and the stream goes on. The server has at most 64
+    messages of a stream, or 128 KiB and what exceeds them of the last one, in its hands. It reads no
+    further until it has acknowledged one, nor while the caller does not take acknowledgements, and
+    never drops any.
 
     Half-close to end: the rest is acknowledged, then the stream ends with OK. It ends with an error
     for what concerns a whole message (as BatchRecordCheckIns fails) or the service; with
@@ -214,9 +215,10 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
 
     Each message carries up to 256 check-ins, which are decided as by RecordCheckIn, and gets one
     message back, in the order in which they were sent: what it acknowledges is durable. A refused
-    check-in is acknowledged with its error, and the stream goes on. The server has at most 4
-    messages of a stream in its hands and reads no further until it has acknowledged one, nor while
-    the caller does not take acknowledgements; it never drops any.
+    check-in is acknowledged with its error, and the stream goes on. The server has at most 64
+    messages of a stream, or 128 KiB and what exceeds them of the last one, in its hands. It reads no
+    further until it has acknowledged one, nor while the caller does not take acknowledgements, and
+    never drops any.
 
     Half-close to end: the rest is acknowledged, then the stream ends with OK. It ends with an error
     for what concerns a whole message (as BatchRecordCheckIns fails) or the service; with
@@ -448,9 +450,10 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Each message carries up to 256 check-ins, which are decided as by RecordCheckIn, and gets one
         message back, in the order in which they were sent: what it acknowledges is durable. A refused
-        check-in is acknowledged with its error, and the stream goes on. The server has at most 4
-        messages of a stream in its hands and reads no further until it has acknowledged one, nor while
-        the caller does not take acknowledgements; it never drops any.
+        check-in is acknowledged with its error, and the stream goes on. The server has at most 64
+        messages of a stream, or 128 KiB and what exceeds them of the last one, in its hands. It reads no
+        further until it has acknowledged one, nor while the caller does not take acknowledgements, and
+        never drops any.
 
         Half-close to end: the rest is acknowledged, then the stream ends with OK. It ends with an error
         for what concerns a whole message (as BatchRecordCheckIns fails) or the service; with

@@ -17,6 +17,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from okr.v1 import audit_service_pb2 as audit
 from okr.v1 import score_service_pb2 as scores
+from okr.v1.ledger_service_pb2 import BatchRecordCheckInsRequest, StreamCheckInsRequest
 from okr.v1.operations_service_pb2 import GetStatusRequest
 from okr.v1.plan_comparison_pb2 import PlanInstant
 from okr.v1.replay_service_pb2 import (
@@ -89,6 +90,12 @@ SOUND: Final = (
     unalign(AWARENESS, REVENUE, because=WHY),
     *(check_in(on="2024-07-08", confidence=7, note="x", instant=instant(1_720_432_800)),),
     *(check_in(STEPS, completed("one"), on="2024-07-08"), correct(value="3", on="2024-07-09")),
+    BatchRecordCheckInsRequest(
+        requests=[check_in(on="2024-07-08"), check_in(BINARY, "1", on="2024-07-08")]
+    ),
+    StreamCheckInsRequest(
+        requests=[check_in(on="2024-07-08", note="x"), check_in(CUSTOMERS, "2", on="2024-07-08")]
+    ),
     adjust(add("", target="1"), revise(TRAFFIC, target="7"), drop(CUSTOMERS), name=""),
     *(grade("objectives/measures", on="2024-09-30", override_score="0.3", because=WHY),),
     regrade("objectives/graded", on="2024-09-30"),

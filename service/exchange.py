@@ -179,7 +179,9 @@ class Exchange:
         entry, gate = self._entry, self._gate
         gate.calls -= 1
         entry["milliseconds"] = round((time.monotonic() - self._began) * 1e3, 3)
-        gate.log.info("call", **entry)
+        # A service that cannot serve concerns its operators, who may not look at every call.
+        tell = gate.log.warning if entry["code"] == "UNAVAILABLE" else gate.log.info
+        tell("call", **entry)
         if status is not None:
             await self._context.abort_with_status(rpc_status.to_status(status))
 

@@ -162,4 +162,5 @@ def test_a_full_disk_is_told_and_passes(filling: Filling) -> None:
     wait_until_read(address)
     ledger.verify(address)
     ledger.finish(address)
+    assert '"level":"warning","event":"call"' in filling.server.log.read_text()
     assert filling.reason in filling.server.log.read_text()

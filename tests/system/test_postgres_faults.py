@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -115,45 +116,11 @@ def test_two_servers_write_to_one_ledger(tmp_path: Path, postgres: Postgres) -> 
     assert_in_order(database)
 
 
-SKEWED = """
-import json, sys, time
-ahead = float(sys.argv[1])
-wall, wall_ns = time.time, time.time_ns
-time.time = lambda: wall() + ahead
-time.time_ns = lambda: wall_ns() + int(ahead * 1e9)
-from tests.system.test_postgres_faults import write_on
-write_on(json.load(sys.stdin), sys.argv[2])
-"""
-
-
-def write_on(database: dict[str, object], name: str) -> None:
-    """What a process with a wrong clock does: registers a team, and retires it again and again."""
-    from ledger.log.database import Database
-    from ledger.log.lane import WriteLane
-    from tests.ledger.log.teams import Teams, register, retire
-
-    teams = Teams()
-    with closing(open_log(Database(**database))) as log:  # type: ignore[arg-type] # its own fields
-        lane = WriteLane(log, teams, teams, clock=log.clock)
-        lane.add(register(f"teams/{name}"))
-        for _ in range(200):
-            lane.add(retire(f"teams/{name}"))
-            for _, outcome in lane.run():
-                if isinstance(outcome, Exception):
-                    raise outcome
-
-
 def test_servers_with_wrong_clocks_record_the_databases_time(postgres: Postgres) -> None:
     database = Database(postgres.url(), schema="okr_skewed")
     began_us = time.time_ns() // 1000
-    with closing(open_log(database)) as log:
-        writers = [
-            started(SKEWED, database, str(ahead), name)
-            for name, ahead in (("slow", -7200), ("fast", 7200))
-        ]
-        for writer in writers:
-            writer.communicate(timeout=60)
-            assert writer.returncode == 0
+    at_once(database, ("write_ahead", "slow", "-7200"), ("write_ahead", "fast", "7200"))
+    with closing(open_log(database, read_only=True)) as log:
         records = log.read(0, 1_000)
     times = [record.recorded_us for record in records]
     assert len(records) == 2 * 201
@@ -162,88 +129,45 @@ def test_servers_with_wrong_clocks_record_the_databases_time(postgres: Postgres)
     assert_in_order(database)
 
 
-STRIVING = """
-import json, sys
-from tests.system.test_postgres_faults import strive
-strive(json.load(sys.stdin), sys.argv[1])
-"""
-
-
-def strive(database: dict[str, object], name: str) -> None:
-    """What one of several processes does that all write to one stream."""
-    from ledger.log.database import Database
-    from ledger.log.errors import Contended
-    from ledger.log.lane import WriteLane
-    from tests.ledger.log.teams import Teams, retire
-
-    teams = Teams()
-    with closing(open_log(Database(**database))) as log:  # type: ignore[arg-type] # its own fields
-        lane = WriteLane(log, teams, teams, clock=log.clock)
-        for number in range(EACH):
-            outcome: object = Contended((), 0)
-            while isinstance(outcome, Contended):
-                lane.add(retire("teams/all", f"{name}-{number}"))
-                while lane.waiting:
-                    for _, outcome in lane.run():
-                        if isinstance(outcome, Exception) and not isinstance(outcome, Contended):
-                            raise outcome
-
-
 def test_eight_processes_write_to_one_stream(postgres: Postgres) -> None:
     database = Database(postgres.url(), schema="okr_eight")
     with closing(open_log(database)) as log:
         registered = EncodedEvent("teams/all", "okr.v1.TeamRegistered", b"", b"")
         log.append_batch([Append([registered], {"teams/all": 0})], 0)
-        writers = [started(STRIVING, database, str(number)) for number in range(WRITERS)]
-        for writer in writers:
-            writer.communicate(timeout=100)
-            assert writer.returncode == 0
+        at_once(database, *(("strive", str(number), str(EACH)) for number in range(WRITERS)))
         records = log.read_stream("teams/all")
     numbers = list(range(1, WRITERS * EACH + 2))
     assert [record.position for record in records] == numbers
     assert [record.stream_version for record in records] == numbers
 
 
-MIGRATING = """
-import json, sys, time
-from contextlib import closing
-from ledger.log.contract import Append, EncodedEvent
-from ledger.log.database import Database
-from ledger.log.opening import open_log
-database = Database(**json.load(sys.stdin))
-print("ready", flush=True)
-time.sleep(max(0, float(sys.argv[1]) - time.time()))
-with closing(open_log(database)) as log:
-    print(log.identity().log_id)
-"""
-
-
 def test_servers_that_start_at_once_make_one_schema(postgres: Postgres) -> None:
     for run in range(3):
         database = Database(postgres.url(), schema=f"okr_at_once_{run}")
-        at = str(time.time() + 1.5)
-        started_at_once = [started(MIGRATING, database, at) for _ in range(STARTS)]
-        told = [process.communicate(timeout=60)[0].split() for process in started_at_once]
-        assert {process.returncode for process in started_at_once} == {0}
-        assert len({log_id for _, log_id in told}) == 1
+        assert len(set(at_once(database, *[("open",)] * STARTS))) == 1
         with psycopg.connect(postgres.url()) as connection:
             steps = connection.execute(f"SELECT version FROM {database.schema}.schema_steps")
             assert steps.fetchall() == [(1,)]
 
 
-def started(code: str, database: Database, *arguments: str) -> subprocess.Popen[str]:
-    """A Python process that is told the database on its standard input."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, *arguments],
-        cwd=ROOT,
-        env=environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin is not None
-    process.stdin.write(json.dumps({"url": database.url, "schema": database.schema}))
-    process.stdin.flush()
-    process.stdin.close()
-    process.stdin = None
-    return process
+def at_once(database: Database, *tasks: tuple[str, ...]) -> list[str]:
+    """Has a process of `lane_process` do each task, all beginning at once; gives what they said."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.ledger.log.lane_process", *task],
+            cwd=ROOT,
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for task in tasks
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    place = json.dumps({"url": database.url, "schema": database.schema})
+    with ThreadPoolExecutor(len(processes)) as threads:
+        said = list(threads.map(lambda process: process.communicate(place, 100)[0], processes))
+    assert {process.returncode for process in processes} == {0}
+    return said

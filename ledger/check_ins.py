@@ -15,7 +15,16 @@ from ledger.cycles import Cycle, not_future, within
 from ledger.key_results import KeyResult, counting
 from ledger.objectives import Objective, open_
 from ledger.refusals import invalid
-from ledger.values import blank, date_message, day, decimal_text, personal, timestamp
+from ledger.values import (
+    blank,
+    date_message,
+    day,
+    decimal_text,
+    personal,
+    plain,
+    set_date,
+    set_timestamp,
+)
 from okr.v1 import events_pb2 as facts
 from okr.v1 import resources_pb2 as resources
 from okr.v1.event_record_pb2 import EventMetadata
@@ -114,12 +123,13 @@ def record(
     if request.HasField("effective_date"):
         effective = day(request.effective_date, "effective_date")
     _check_day(cycle, effective, today)
-    fact = facts.CheckInRecorded(
-        key_result=key_result.name,
-        number=key_result.check_in_count + 1,
-        measurement=measured(request.measurement, key_result.definition),
-        note=personal(request.note),
-    )
+    # Field by field, as in `resource`: half the price of giving them to the constructor.
+    fact = facts.CheckInRecorded()
+    fact.key_result = key_result.name
+    fact.number = key_result.check_in_count + 1
+    fact.measurement.CopyFrom(measured(request.measurement, key_result.definition))
+    if request.note:
+        fact.note.plain = plain(request.note)
     _set_optional(fact, request, effective, cycle)
     return fact, effective
 
@@ -267,21 +277,23 @@ def resource(
     check_in: CheckIn, recorded: Circumstances, corrected: Circumstances | None = None
 ) -> resources.CheckIn:
     """The check-in as the API shows it: its content as last corrected, its author its first."""
-    content = check_in.content
-    return resources.CheckIn(
-        name=f"{check_in.key_result}{CHECK_INS}{check_in.number}",
-        measurement=content.measurement,
-        effective_date=date_message(check_in.effective),
-        instant=content.instant if content.HasField("instant") else None,
-        confidence=content.confidence if content.HasField("confidence") else None,
-        note=content.note.plain,
-        actor=recorded.metadata.actor.plain,
-        recorded_time=timestamp(recorded.recorded_us),
-        position=check_in.position,
-        corrected_position=check_in.content_position if corrected else 0,
-        corrected_by=corrected.metadata.actor.plain if corrected else "",
-        retracted=check_in.retracted,
-        source_time=(
-            recorded.metadata.source_time if recorded.metadata.HasField("source_time") else None
-        ),
-    )
+    content, metadata = check_in.content, recorded.metadata
+    shown = resources.CheckIn()
+    shown.name = f"{check_in.key_result}{CHECK_INS}{check_in.number}"
+    shown.measurement.CopyFrom(content.measurement)
+    set_date(shown.effective_date, check_in.effective)
+    if content.HasField("instant"):
+        shown.instant.CopyFrom(content.instant)
+    if content.HasField("confidence"):
+        shown.confidence = content.confidence
+    shown.note = content.note.plain
+    shown.actor = metadata.actor.plain
+    set_timestamp(shown.recorded_time, recorded.recorded_us)
+    shown.position = check_in.position
+    if corrected:
+        shown.corrected_position = check_in.content_position
+        shown.corrected_by = corrected.metadata.actor.plain
+    shown.retracted = check_in.retracted
+    if metadata.HasField("source_time"):
+        shown.source_time.CopyFrom(metadata.source_time)
+    return shown

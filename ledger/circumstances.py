@@ -12,7 +12,7 @@ from ledger.cycles import Cycle, not_future, state_name, within
 from ledger.definitions import Days
 from ledger.event import Decision, NewEvent
 from ledger.refusals import EtagMismatch, ReasonRequired, invalid
-from ledger.values import ALWAYS, blank, date_message, day, moment, plain
+from ledger.values import ALWAYS, blank, day, moment, plain, set_date
 from okr.v1.event_record_pb2 import EventMetadata
 from okr.v1.values_pb2 import CATEGORY_UNSPECIFIED, CYCLE_STATE_ACTIVE, CYCLE_STATE_DRAFT
 
@@ -108,12 +108,14 @@ def metadata_of(
     request: Any, context: Context, effective: date, *, adjustment: str = ""
 ) -> EventMetadata:
     """Who, when and why, as the records keep it; ALWAYS leaves the effective date out."""
-    metadata = EventMetadata(request_id=context.request_id, adjustment=adjustment)
+    metadata = EventMetadata()
+    metadata.request_id = context.request_id
+    metadata.adjustment = adjustment
     metadata.actor.plain = context.actor
     if context.on_behalf_of:
         metadata.on_behalf_of.plain = context.on_behalf_of
     if effective != ALWAYS:
-        metadata.effective_date.CopyFrom(date_message(effective))
+        set_date(metadata.effective_date, effective)
     if not blank(reason := getattr(request, "reason", "")):
         metadata.reason.plain = plain(reason)
     metadata.category = getattr(request, "category", CATEGORY_UNSPECIFIED)

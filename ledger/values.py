@@ -34,7 +34,16 @@ def day(message: Date, field: str) -> date:
 
 def date_message(value: date) -> Date:
     """A calendar day as a date message."""
-    return Date(year=value.year, month=value.month, day=value.day)
+    message = Date()
+    set_date(message, value)
+    return message
+
+
+def set_date(message: Date, value: date) -> None:
+    """Makes a date message that day."""
+    message.year = value.year
+    message.month = value.month
+    message.day = value.day
 
 
 def moment(given: Timestamp, field: str) -> Timestamp:
@@ -50,8 +59,15 @@ def moment(given: Timestamp, field: str) -> Timestamp:
 
 def timestamp(microseconds: int) -> Timestamp:
     """A count of microseconds since 1970 UTC as a timestamp message."""
-    seconds, rest = divmod(microseconds, 1_000_000)
-    return Timestamp(seconds=seconds, nanos=rest * 1000)
+    message = Timestamp()
+    set_timestamp(message, microseconds)
+    return message
+
+
+def set_timestamp(message: Timestamp, microseconds: int) -> None:
+    """Makes a timestamp message that count of microseconds since 1970 UTC."""
+    message.seconds, rest = divmod(microseconds, 1_000_000)
+    message.nanos = rest * 1000
 
 
 def recorded_day(message: Date) -> date:

@@ -177,7 +177,7 @@ class GroupCommit:
             stream = event.stream
             version = versions.get(stream)
             if version is None:
-                _, version = world.state(stream)
+                version = world.version(stream)
             versions[stream] = version = version + 1
             position += 1
             event_type = event_type_of(event.fact)

@@ -16,10 +16,11 @@ def id_maker(log_id: str, principal: str, source: str) -> Callable[[], str]:
 
     `source` is the request's id, or something random. An id is 16 characters of a–z and 2–7.
     """
-    seed = f"{log_id}\n{len(principal)}:{principal}{source}".encode()
     numbers = count()
 
     def new_id() -> str:
+        # Made when it is needed: most commands ask for no id.
+        seed = f"{log_id}\n{len(principal)}:{principal}{source}".encode()
         digest = blake2b(seed, digest_size=10, salt=next(numbers).to_bytes(8)).digest()
         return b32encode(digest).decode().lower()
 

@@ -151,6 +151,11 @@ class NotedWorld:
         self.guards[stream] = found[1]
         return found
 
+    def version(self, stream: str) -> int:
+        """The version that the decision read, or reads now, of a stream that it writes to."""
+        found = self.guards.get(stream)
+        return self.state(stream)[1] if found is None else found
+
     def records(
         self, stream: str, after_version: int = 0, up_to_version: int | None = None
     ) -> list[Record]:

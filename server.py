@@ -114,7 +114,12 @@ async def running(
             at = views.progress
             return [
                 Progress(
-                    at.projection, max(at.position, 0), at.stopped_position, following.leader()
+                    at.projection,
+                    max(at.position, 0),
+                    at.stopped_position,
+                    following.leader(),
+                    views.serving(),
+                    views.unfinished(),
                 )
             ]
 

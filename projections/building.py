@@ -97,6 +97,7 @@ class Building:
 
     def _opened(self, *, afresh: bool) -> tuple[Generation, int]:
         unfinished = self._generations.unfinished()
+        self._generations.discard_others(unfinished)
         if unfinished is not None and not afresh:
             generation = self._generations.open(unfinished)
             position = self._tracked(generation)

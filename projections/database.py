@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
@@ -61,6 +62,16 @@ def views_file(log_file: Path, number: int = CATALOGUE) -> Path:
     """The file of a generation beside a log on SQLite, `x.views-3.db`, or their catalogue's."""
     which = f"-{number}" if number else ""
     return log_file.with_name(f"{log_file.stem}.views{which}{log_file.suffix or '.db'}")
+
+
+def numbers_there(log: Database) -> set[int]:
+    """The generations of which there are files, on SQLite; a schema goes with its catalogue row."""
+    if log.is_postgres:
+        return set()
+    beside = views_file(log.file)
+    named = re.compile(re.escape(beside.stem) + r"-(\d+)\..*")
+    found = (named.fullmatch(file.name) for file in beside.parent.iterdir())
+    return {int(match[1]) for match in found if match}
 
 
 def dialect_of(log: Database) -> Dialect:

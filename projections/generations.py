@@ -18,6 +18,7 @@ from projections.database import (
     begin_alone,
     drop,
     make_room,
+    numbers_there,
     reader,
     reads_told,
     recorder,
@@ -96,15 +97,14 @@ class Generations:
         return self._newest(State.SERVING)
 
     def unfinished(self) -> Entry | None:
-        """The generation whose building has begun and not ended, if this version can go on with it.
+        """The generation of this version whose building has begun and not ended."""
+        return self._newest(State.BUILDING)
 
-        Those that it cannot are removed: for the holder of the claim to build.
-        """
-        unfinished = self._newest(State.BUILDING)
+    def discard_others(self, kept: Entry | None) -> None:
+        """Removes every other unfinished generation; for the holder of the claim to build."""
         for entry in self.all():
-            if entry.state is State.BUILDING and entry != unfinished:
+            if entry.state is State.BUILDING and entry != kept:
                 self.discard(entry.number)
-        return unfinished
 
     def begin(self, builder: str, now_us: int) -> Entry:
         """Enters a new generation; for the holder of the claim to build."""
@@ -192,21 +192,19 @@ class Generations:
         That is what was retired, and what another version or log left behind before the newest
         generation that serves.
         """
-        removed = []
+        # Before the catalogue: a file is made after its entry, and goes before it.
+        there = numbers_there(self.log)
         entries = self.all()
         newest = max((e.number for e in entries if e.state is State.SERVING), default=0)
-        for entry in entries:
-            past = entry.state is State.SERVING and entry.number < newest
-            if not past and entry.state is not State.RETIRED:
-                continue
-            claim = self.claims.removal(entry.number)
-            if claim is not None:
-                try:
-                    self._forget(entry.number)
-                finally:
-                    claim.release()
-                removed.append(entry.number)
-        return removed
+        past = {
+            entry.number
+            for entry in entries
+            if entry.state is State.RETIRED
+            or (entry.state is State.SERVING and entry.number < newest)
+        }
+        # Without an entry are those that somebody opened just as they were removed.
+        unknown = there - {entry.number for entry in entries}
+        return [number for number in sorted(past | unknown) if self._removed(number)]
 
     def close(self) -> None:
         """Closes the connections."""
@@ -232,6 +230,17 @@ class Generations:
             select(generations).where(*conditions).order_by(generations.c.number)
         )
         return [replace(Entry(*row), state=State(row.state)) for row in rows]
+
+    def _removed(self, number: int) -> bool:
+        """Removes a generation, unless somebody uses it."""
+        claim = self.claims.removal(number)
+        if claim is None:
+            return False
+        try:
+            self._forget(number)
+        finally:
+            claim.release()
+        return True
 
     def _forget(self, number: int) -> None:
         # First, so that nobody takes tables for whole of which some are removed already.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from hashlib import sha256
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from projections.building import Building
 from projections.database import dialect_of
-from projections.errors import Displaced
+from projections.errors import Displaced, ReadModelsUnavailable
 from projections.generations import Generations
 from projections.models import READ_MODELS
 from projections.progress import Progress
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from projections.errors import FailingEvent
     from projections.follower import Source
     from projections.generation import Generation, Reading
+    from projections.generations import Entry
     from projections.read_model import Batch, ReadModel
     from projections.tracking import Tracked
 
@@ -52,6 +54,14 @@ class Opened:
         """Lets the generation go; others may remove it then."""
         self.generation.close()
         self._claim.release()
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A generation that is being built, and the last event that it has."""
+
+    entry: Entry
+    position: int
 
 
 class Views:
@@ -125,6 +135,26 @@ class Views:
                 self._left.append(followed)
             self._followed = opened
         return True
+
+    def serving(self) -> int:
+        """The number of the generation that reads are answered from, 0 if none is."""
+        with self._lock:
+            return self._read.generation.number if self._read else 0
+
+    def unfinished(self) -> Unfinished | None:
+        """The generation of this version that is being built or was left so.
+
+        None if none is, or if that cannot be told now.
+        """
+        try:
+            entry = self.generations.unfinished()
+            if entry is None:
+                return None
+            with closing(self.generations.open(entry)) as generation:
+                tracked = generation.tracked_by_any() if generation.is_laid_out() else None
+        except ReadModelsUnavailable:
+            return None
+        return Unfinished(entry, tracked.position if tracked else 0)
 
     def write(self, before: int, batch: Batch) -> None:
         """Adds the rows of the events after `before`, all or none.

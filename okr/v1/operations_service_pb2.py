@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fokr/v1/operations_service.proto\x12\x06okr.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"v\n\x10ProjectionStatus\x12\x12\n\nprojection\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x03\x12\x12\n\nlag_events\x18\x03 \x01(\x03\x12\x18\n\x10stopped_position\x18\x04 \x01(\x03\x12\x0e\n\x06leader\x18\x05 \x01(\t\"P\n\nLaneStatus\x12\x0e\n\x06\x65vents\x18\x01 \x01(\x03\x12\x0f\n\x07\x66lushes\x18\x02 \x01(\x03\x12\x10\n\x08refusals\x18\x03 \x01(\x03\x12\x0f\n\x07waiting\x18\x04 \x01(\x05\"L\n\rReplicaStatus\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x12\n\nlag_events\x18\x02 \x01(\x03\x12\x15\n\ris_left_alone\x18\x03 \x01(\x08\"\x12\n\x10GetStatusRequest\"\x89\x02\n\x11GetStatusResponse\x12\x16\n\x0eserver_version\x18\x01 \x01(\t\x12\x0e\n\x06log_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x03\x12\x15\n\rhead_position\x18\x04 \x01(\x03\x12-\n\thead_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\x0bprojections\x18\x06 \x03(\x0b\x32\x18.okr.v1.ProjectionStatus\x12 \n\x04lane\x18\x07 \x01(\x0b\x32\x12.okr.v1.LaneStatus\x12&\n\x07replica\x18\x08 \x01(\x0b\x32\x15.okr.v1.ReplicaStatus2Z\n\x11OperationsService\x12\x45\n\tGetStatus\x12\x18.okr.v1.GetStatusRequest\x1a\x19.okr.v1.GetStatusResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fokr/v1/operations_service.proto\x12\x06okr.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb2\x01\n\x10ProjectionStatus\x12\x12\n\nprojection\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x03\x12\x12\n\nlag_events\x18\x03 \x01(\x03\x12\x18\n\x10stopped_position\x18\x04 \x01(\x03\x12\x0e\n\x06leader\x18\x05 \x01(\t\x12\x12\n\ngeneration\x18\x06 \x01(\x03\x12&\n\x07rebuild\x18\x07 \x01(\x0b\x32\x15.okr.v1.RebuildStatus\"v\n\rRebuildStatus\x12\x12\n\ngeneration\x18\x01 \x01(\x03\x12\x10\n\x08position\x18\x02 \x01(\x03\x12\x0f\n\x07\x62uilder\x18\x03 \x01(\t\x12.\n\nbegin_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"P\n\nLaneStatus\x12\x0e\n\x06\x65vents\x18\x01 \x01(\x03\x12\x0f\n\x07\x66lushes\x18\x02 \x01(\x03\x12\x10\n\x08refusals\x18\x03 \x01(\x03\x12\x0f\n\x07waiting\x18\x04 \x01(\x05\"L\n\rReplicaStatus\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x12\n\nlag_events\x18\x02 \x01(\x03\x12\x15\n\ris_left_alone\x18\x03 \x01(\x08\"\x12\n\x10GetStatusRequest\"\x89\x02\n\x11GetStatusResponse\x12\x16\n\x0eserver_version\x18\x01 \x01(\t\x12\x0e\n\x06log_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x03\x12\x15\n\rhead_position\x18\x04 \x01(\x03\x12-\n\thead_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\x0bprojections\x18\x06 \x03(\x0b\x32\x18.okr.v1.ProjectionStatus\x12 \n\x04lane\x18\x07 \x01(\x0b\x32\x12.okr.v1.LaneStatus\x12&\n\x07replica\x18\x08 \x01(\x0b\x32\x15.okr.v1.ReplicaStatus2Z\n\x11OperationsService\x12\x45\n\tGetStatus\x12\x18.okr.v1.GetStatusRequest\x1a\x19.okr.v1.GetStatusResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,16 +34,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_OPERATIONSSERVICE'].methods_by_name['GetStatus']._loaded_options = None
   _globals['_OPERATIONSSERVICE'].methods_by_name['GetStatus']._serialized_options = b'\220\002\001'
-  _globals['_PROJECTIONSTATUS']._serialized_start=76
-  _globals['_PROJECTIONSTATUS']._serialized_end=194
-  _globals['_LANESTATUS']._serialized_start=196
-  _globals['_LANESTATUS']._serialized_end=276
-  _globals['_REPLICASTATUS']._serialized_start=278
-  _globals['_REPLICASTATUS']._serialized_end=354
-  _globals['_GETSTATUSREQUEST']._serialized_start=356
-  _globals['_GETSTATUSREQUEST']._serialized_end=374
-  _globals['_GETSTATUSRESPONSE']._serialized_start=377
-  _globals['_GETSTATUSRESPONSE']._serialized_end=642
-  _globals['_OPERATIONSSERVICE']._serialized_start=644
-  _globals['_OPERATIONSSERVICE']._serialized_end=734
+  _globals['_PROJECTIONSTATUS']._serialized_start=77
+  _globals['_PROJECTIONSTATUS']._serialized_end=255
+  _globals['_REBUILDSTATUS']._serialized_start=257
+  _globals['_REBUILDSTATUS']._serialized_end=375
+  _globals['_LANESTATUS']._serialized_start=377
+  _globals['_LANESTATUS']._serialized_end=457
+  _globals['_REPLICASTATUS']._serialized_start=459
+  _globals['_REPLICASTATUS']._serialized_end=535
+  _globals['_GETSTATUSREQUEST']._serialized_start=537
+  _globals['_GETSTATUSREQUEST']._serialized_end=555
+  _globals['_GETSTATUSRESPONSE']._serialized_start=558
+  _globals['_GETSTATUSRESPONSE']._serialized_end=823
+  _globals['_OPERATIONSSERVICE']._serialized_start=825
+  _globals['_OPERATIONSSERVICE']._serialized_end=915
 # @@protoc_insertion_point(module_scope)

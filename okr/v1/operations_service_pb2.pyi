@@ -30,6 +30,8 @@ class ProjectionStatus(_message.Message):
     LAG_EVENTS_FIELD_NUMBER: _builtins.int
     STOPPED_POSITION_FIELD_NUMBER: _builtins.int
     LEADER_FIELD_NUMBER: _builtins.int
+    GENERATION_FIELD_NUMBER: _builtins.int
+    REBUILD_FIELD_NUMBER: _builtins.int
     projection: _builtins.str
     """Name and version of the projection, for example "views/1"."""
     position: _builtins.int
@@ -42,6 +44,12 @@ class ProjectionStatus(_message.Message):
     """The process that follows the log for it, "HOST:PID", where several servers share a ledger;
     empty where nobody does now, and on SQLite.
     """
+    generation: _builtins.int
+    """The number of its generation of tables that reads are answered from, 0 while none is."""
+    @_builtins.property
+    def rebuild(self) -> Global___RebuildStatus:
+        """The generation that is being built, or whose building was left unfinished; absent if none is."""
+
     def __init__(
         self,
         *,
@@ -50,14 +58,52 @@ class ProjectionStatus(_message.Message):
         lag_events: _builtins.int = ...,
         stopped_position: _builtins.int = ...,
         leader: _builtins.str = ...,
+        generation: _builtins.int = ...,
+        rebuild: Global___RebuildStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["rebuild", b"rebuild"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lag_events", b"lag_events", "leader", b"leader", "position", b"position", "projection", b"projection", "stopped_position", b"stopped_position"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["generation", b"generation", "lag_events", b"lag_events", "leader", b"leader", "position", b"position", "projection", b"projection", "rebuild", b"rebuild", "stopped_position", b"stopped_position"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ProjectionStatus: _TypeAlias = ProjectionStatus  # noqa: Y015
+
+@_typing.final
+class RebuildStatus(_message.Message):
+    """A generation of a projection's tables on its way to serve in place of the present one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GENERATION_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    BUILDER_FIELD_NUMBER: _builtins.int
+    BEGIN_TIME_FIELD_NUMBER: _builtins.int
+    generation: _builtins.int
+    """Its number."""
+    position: _builtins.int
+    """Position of the last event that it has."""
+    builder: _builtins.str
+    """The process that builds it or did last, "HOST:PID"."""
+    @_builtins.property
+    def begin_time(self) -> _timestamp_pb2.Timestamp:
+        """When building began."""
+
+    def __init__(
+        self,
+        *,
+        generation: _builtins.int = ...,
+        position: _builtins.int = ...,
+        builder: _builtins.str = ...,
+        begin_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["begin_time", b"begin_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begin_time", b"begin_time", "builder", b"builder", "generation", b"generation", "position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RebuildStatus: _TypeAlias = RebuildStatus  # noqa: Y015
 
 @_typing.final
 class LaneStatus(_message.Message):

@@ -54,6 +54,10 @@ def _table(answer: GetStatusResponse) -> Table:
         )
         leader = f", followed by {each.leader}" if each.leader else ""
         table.add_row(each.projection, f"{each.position}, {state}{leader}")
+        if each.HasField("rebuild"):
+            built = each.rebuild
+            share = f"{built.position} of {answer.head_position}"
+            table.add_row("rebuild", f"{share} by {built.builder}, generation {built.generation}")
     if answer.HasField("replica"):
         replica = answer.replica
         state = f"{replica.position}, {replica.lag_events} events behind"

@@ -14,6 +14,7 @@ from okr.v1.operations_service_pb2 import (
     GetStatusResponse,
     LaneStatus,
     ProjectionStatus,
+    RebuildStatus,
     ReplicaStatus,
 )
 from okr.v1.operations_service_pb2_grpc import OperationsServiceServicer
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ledger.log.contract import LogReader
     from ledger.log.lane import LaneCounts
     from projections.replica import Replica
+    from projections.views import Unfinished
 
 
 def server_version() -> str:
@@ -41,13 +43,17 @@ VERSION: Final = server_version()
 class Progress:
     """How far a projection is: the last position taken in, and the one it stopped at or 0.
 
-    `leader` is the process that follows the log for it, empty where that is not known.
+    `leader` is the process that follows the log for it, empty where that is not known;
+    `generation` the tables that reads are answered from, 0 if none, and `unfinished` those that are
+    being built.
     """
 
     projection: str
     position: int
     stopped_position: int = 0
     leader: str = ""
+    generation: int = 0
+    unfinished: Unfinished | None = None
 
 
 class OperationsRpc(OperationsServiceServicer):
@@ -90,6 +96,8 @@ class OperationsRpc(OperationsServiceServicer):
                     lag_events=head.position - each.position,
                     stopped_position=each.stopped_position,
                     leader=each.leader,
+                    generation=each.generation,
+                    rebuild=_rebuild(each.unfinished),
                 )
                 for each in projections
             ],
@@ -109,3 +117,14 @@ class OperationsRpc(OperationsServiceServicer):
         if position < 0:
             return ReplicaStatus(is_left_alone=True)
         return ReplicaStatus(position=position, lag_events=max(0, head - position))
+
+
+def _rebuild(unfinished: Unfinished | None) -> RebuildStatus | None:
+    if unfinished is None:
+        return None
+    return RebuildStatus(
+        generation=unfinished.entry.number,
+        position=unfinished.position,
+        builder=unfinished.entry.builder,
+        begin_time=timestamp(unfinished.entry.begun_us),
+    )

@@ -195,6 +195,25 @@ def test_another_version_is_built_beside_and_both_serve(
     assert views.generations.sweep() == [1]
 
 
+def test_files_that_belong_to_nothing_are_removed(
+    tmp_path: Path, views: Views, each_database: str
+) -> None:
+    if each_database == "postgres":
+        pytest.skip("a schema and its entry go in one transaction")
+    for name in ("okr-ledger.views-7.db", "okr-ledger.views-7.db-wal", "okr-ledger.views-8.lock"):
+        (tmp_path / name).touch()
+    others = {"okr-ledger.views-note.txt", "other.views-7.db"}
+    for name in others:
+        (tmp_path / name).touch()
+    views.generations.sweep()
+    left = {file.name for file in tmp_path.iterdir()}
+    assert others <= left
+    assert not [
+        name for name in left if name.startswith(("okr-ledger.views-7", "okr-ledger.views-8"))
+    ]
+    assert states(views) == {1: State.SERVING}
+
+
 def test_a_restored_log_is_not_compared_with_what_it_has_lost(
     tmp_path: Path, feed: Feed, views: Views
 ) -> None:

@@ -20,6 +20,7 @@ import pytest
 from benchmarks.history import Shape, write_history, write_ledger
 from ledger.log.database import Database
 from ledger.log.opening import open_log
+from okr.v1.operations_service_pb2 import GetStatusRequest
 from okr.v1.score_service_pb2 import GetScorecardRequest, GetTeamRequest
 from projections.duty import this_process
 from projections.views import Views
@@ -205,14 +206,21 @@ def test_a_rebuild_that_is_killed_is_gone_on_with(loaded: tuple[Path, ServerProc
 def test_a_second_one_is_refused_and_told_of_the_first(
     loaded: tuple[Path, ServerProcess, Load],
 ) -> None:
-    folder, _, _ = loaded
+    folder, server, _ = loaded
     database = ledger(folder)
     with (
         closing(open_log(database, read_only=True)) as log,
         closing(Views(database, log.identity())) as views,
-        closing(views.build(log)),
+        closing(views.build(log, afresh=True)) as building,
     ):
+        building.step()
         told = okr_ledger(folder, "projections", "rebuild")
+        with grpc.insecure_channel(server.address) as channel:
+            (projection,) = Caller(channel).ask(GetStatusRequest()).projections
+    built = projection.rebuild
+    assert (built.generation, built.position) == (building.generation.number, building.position)
+    assert built.builder == this_process()
+    assert 0 < projection.generation < built.generation
     assert told.returncode == 1
     assert f"{this_process()} already" in told.stderr
 

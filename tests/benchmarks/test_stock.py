@@ -1,12 +1,20 @@
-"""The stock stack does what it is compared for: it keeps every check-in."""
+"""The stock stack does what it is compared for: it keeps every check-in, and follows them."""
 
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from benchmarks.history import Shape, write_history
+from benchmarks.stock.follower import SQLiteViews, follow
 from benchmarks.stock.ledger import KeyResult, Ledger, open_ledger
+from ledger.log.database import Database
+from ledger.log.opening import open_log
+from projections.database import views_file
+from projections.models import READ_MODELS
 from tools.postgres import Postgres
 
 
@@ -45,3 +53,23 @@ def test_check_ins_survive_a_restart_and_are_numbered_by_key_result(database: st
     kept: KeyResult = reopened.repository.get(KeyResult.create_id("objectives/o/keyResults/k"))
     assert kept.value == Decimal("2.5")
     reopened.close()
+
+
+def test_the_stock_follower_makes_the_same_rows(tmp_path: Path) -> None:
+    shape = Shape(quarters=1, events_each=200, objectives=2, key_results=2)
+    url, _ = write_history(tmp_path, shape, lambda _: None)
+    database = Database(url)
+    with (
+        closing(open_log(database, read_only=True)) as log,
+        closing(SQLiteViews(tmp_path / "stock.db")) as views,
+    ):
+        assert follow(log, database, views, seconds=60) > 0
+        assert views.max_tracking_id("ledger") == 200
+    served = views_file(database.file, 1)
+    with (
+        closing(sqlite3.connect(tmp_path / "stock.db")) as stock,
+        closing(sqlite3.connect(served)) as ours,
+    ):
+        for model in READ_MODELS:
+            query = f"SELECT * FROM {model.table.name} ORDER BY position"
+            assert stock.execute(query).fetchall() == ours.execute(query).fetchall()

@@ -15,7 +15,7 @@ from projections import postgres
 from projections.errors import ReadModelsUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from sqlalchemy import Connection, Dialect, Engine, Table
@@ -195,9 +195,13 @@ def tell(connection: Connection, log: Database, position: int) -> None:
         postgres.notify(connection, postgres.views_channel(log), position)
 
 
-def flush(engine: Engine) -> None:
-    """Makes what was committed durable, where a commit is only consistent."""
-    if engine.dialect.name == "sqlite":
+def settle(engine: Engine, tables: Iterable[Table]) -> None:
+    """Has full tables ready to serve: durable on SQLite, known to the planner on PostgreSQL."""
+    if engine.dialect.name == "postgresql":
+        with engine.begin() as connection:
+            postgres.take_time(connection)
+            postgres.count_rows(connection, tables)
+    else:
         with engine.connect() as connection, closing(connection.connection.cursor()) as cursor:
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from projections.database import (
-    flush,
     insert_rows,
     make_room,
     reader,
     reads_told,
+    settle,
     take_time,
     tell,
     writer,
@@ -69,7 +69,7 @@ class Generation:
             return is_laid_out(connection)
 
     def index(self) -> None:
-        """Makes the indexes that are missing, each in a transaction of its own, and flushes all.
+        """Makes the indexes that are missing, each in a transaction of its own, and settles all.
 
         On full tables this costs a fraction of what keeping indexes up row by row would.
         """
@@ -78,7 +78,7 @@ class Generation:
                 with self._writer.begin() as connection:
                     take_time(connection)
                     connection.execute(CreateIndex(made, if_not_exists=True))
-        flush(self._writer)
+        settle(self._writer, TABLES.sorted_tables)
 
     def write(self, before: int, batch: Batch) -> None:
         """Adds the rows of the events after `before`, all or none.

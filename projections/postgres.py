@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from psycopg import Connection as Session
     from sqlalchemy import Connection, Dialect, Engine, Table
@@ -24,6 +24,18 @@ if TYPE_CHECKING:
 
 WITH_COPY: Final = 64
 """Rows from which COPY is cheaper than INSERT: it takes three round trips instead of one."""
+
+_READING: Final = {
+    # A plan for any values takes ten times as long as one for those at hand, where a statement
+    # asks for 128 names, and to plan takes less than a millisecond. No statement is long enough to
+    # be worth compiling.
+    "plan_cache_mode": "force_custom_plan",
+    "jit": "off",
+}
+_WRITING: Final = {
+    # They can be built anew: a crash may cost the last batches, never their consistency.
+    "synchronous_commit": "off",
+}
 
 
 def views_schema(database: Database, number: int) -> str:
@@ -56,9 +68,9 @@ def engine(database: Database, number: int, *, read_only: bool, **pool: Any) -> 
 
     def session() -> Session[Any]:
         made = connect(database, number)
-        if number and not read_only:
-            # They can be built anew: a crash may cost the last batches, never their consistency.
-            made.execute("SET synchronous_commit = off")
+        settings = _READING if read_only else _WRITING if number else {}
+        for name, value in settings.items():
+            made.execute("SELECT set_config(%s, %s, false)", (name, value))
         made.autocommit = False
         made.read_only = read_only
         return made
@@ -81,6 +93,11 @@ def take_turns(connection: Connection) -> None:
 def take_time(connection: Connection) -> None:
     """Lifts the limit on how long a statement takes for the rest of the transaction."""
     connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+
+
+def count_rows(connection: Connection, tables: Iterable[Table]) -> None:
+    """Has the planner know the tables at once, not only when they are next looked after."""
+    connection.exec_driver_sql(f"ANALYZE {', '.join(table.name for table in tables)}")
 
 
 def make_schema(connection: Connection) -> None:

@@ -17,6 +17,7 @@ from benchmarks.append import Rounds, measure_append
 from benchmarks.ceiling import measure_ceiling
 from benchmarks.driver import Driver
 from benchmarks.instants import measure_instants, measure_replay, measure_watch
+from benchmarks.length import measure_length
 from benchmarks.memory import MARKS, QUICK_MARKS, measure_memory
 from benchmarks.on_postgres import measure_on_postgres
 from benchmarks.quarter import commit_quarter, sample_response
@@ -45,6 +46,7 @@ class Part(StrEnum):
     POSTGRES = "postgres"
     MEMORY = "memory"
     INSTANTS = "instants"
+    LENGTH = "length"
     REBUILD = "rebuild"
 
 
@@ -82,6 +84,8 @@ def main(
             figures |= measure_instants(place, progress, quick=quick)
             figures |= measure_watch(place, quick=quick)
             figures |= measure_replay(place, progress)
+        if Part.LENGTH in parts:
+            figures |= measure_length(driver, place / "length", progress, quick=quick)
         if Part.REBUILD in parts:
             figures |= measure_rebuild(place / "rebuild", progress, quick=quick)
         if Part.MEMORY in parts:

@@ -13,7 +13,7 @@ from pathlib import Path
 from google.type.date_pb2 import Date
 
 from benchmarks.quarter import Plan
-from benchmarks.writing import Writer, instant_us
+from benchmarks.writing import ACTOR, Writer, instant_us
 from ledger.log.contract import EncodedEvent
 from ledger.log.database import Database
 from ledger.log.opening import open_log
@@ -23,7 +23,6 @@ from projections.follower import Follower
 from projections.views import Views
 
 DAYS = 91
-ACTOR = "services/bench"
 FIRST_DAY = date(1990, 1, 1)
 
 
@@ -38,12 +37,16 @@ class Quarter:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A history: so many quarters of so many objectives, and the events of each quarter."""
+    """A history: so many quarters of so many objectives, and the events of each quarter.
+
+    `requests` as of `benchmarks.writing.Writer`.
+    """
 
     quarters: int
     events_each: int
     objectives: int = 25
     key_results: int = 4
+    requests: bool = False
 
 
 def write_history(
@@ -63,7 +66,7 @@ def write_ledger(
 ) -> list[Quarter]:
     """The same in any database that holds no ledger yet; gives the quarters."""
     with closing(open_log(database)) as log:
-        writer = Writer(log)
+        writer = Writer(log, shape.requests)
         quarters = []
         for number in range(shape.quarters):
             first_day = FIRST_DAY + timedelta(days=DAYS * number)

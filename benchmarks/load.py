@@ -40,14 +40,16 @@ class LoadPlan:
     calls: int = 0
     in_flight: int = 64
     connections: int = 4
+    ordered: bool = True
+    """Whether request ids are in order of time, or random."""
 
 
 class _Calls(Outcomes):
     """The requests and outcomes of one run. Implements `benchmarks.http2.Calls`."""
 
-    def __init__(self, messages: Sequence[bytes], limit: int) -> None:
+    def __init__(self, messages: Sequence[bytes], limit: int, *, ordered: bool) -> None:
         super().__init__()
-        self._take = RequestSource(messages)
+        self._take = RequestSource(messages, ordered=ordered)
         self._limit = limit
         self.stopped = False
 
@@ -66,7 +68,7 @@ def run(plan: LoadPlan, on_progress: Callable[[int], None] = lambda calls: None)
         OSError: the server cannot be reached.
         ProtocolError, HpackError: it speaks what this client does not.
     """
-    calls = _Calls(plan.messages, plan.calls)
+    calls = _Calls(plan.messages, plan.calls, ordered=plan.ordered)
     blocks = RequestBlocks.for_fields(_fields(plan))
     connections = [
         Connection((plan.host, plan.port), blocks, slots, calls)
@@ -189,6 +191,9 @@ def main(
     calls: Annotated[int, typer.Option(help="Send exactly so many calls instead.")] = 0,
     in_flight: Annotated[int, typer.Option(help="Calls open at once, over all connections.")] = 64,
     connections: Annotated[int, typer.Option(help="TCP connections.")] = 4,
+    ordered: Annotated[
+        bool, typer.Option("--ordered/--random", help="Request ids in order of time, or random.")
+    ] = True,
 ) -> None:
     """Sends the file's requests round and round, each under a request id of its own."""
     plan = LoadPlan(
@@ -201,6 +206,7 @@ def main(
         calls=calls,
         in_flight=in_flight,
         connections=connections,
+        ordered=ordered,
     )
     report = run(plan, lambda count: print(json.dumps({"calls": count}), flush=True))
     print(json.dumps(report.as_json()), flush=True)

@@ -24,11 +24,15 @@ class LoadFailed(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How long to load a server: for `seconds` after a warm-up, or with so many `calls`."""
+    """How long to load a server: for `seconds` after a warm-up, or with so many `calls`.
+
+    Request ids are in order of time, or random unless `ordered`.
+    """
 
     seconds: float = 0.0
     warmup_seconds: float = 1.0
     calls: int = 0
+    ordered: bool = True
 
 
 def drive(
@@ -43,6 +47,7 @@ def drive(
     command += ["--port", str(server.port), "--requests", str(requests)]
     command += ["--seconds", str(load.seconds), "--warmup", str(load.warmup_seconds)]
     command += ["--calls", str(load.calls)]
+    command += ["--ordered" if load.ordered else "--random"]
     command += ["--in-flight", str(IN_FLIGHT), "--connections", str(CONNECTIONS)]
     report: LoadReport | None = None
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as process:

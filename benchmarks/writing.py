@@ -9,13 +9,15 @@ import protovalidate
 from google.protobuf.message import Message
 
 from ledger.log.command import Command
-from ledger.log.contract import Accepted, Append, EncodedEvent, EventLog
+from ledger.log.contract import Accepted, Append, EncodedEvent, EventLog, request_key
 from ledger.log.lane import WriteLane
 from ledger.model import Domain
 
 EPOCH = date(1970, 1, 1).toordinal()
 BATCH = 1_000
 """Events of one transaction."""
+ACTOR = "services/bench"
+CONTENT_HASH = bytes(32)
 
 
 class _Shared:
@@ -32,9 +34,14 @@ class _Shared:
 
 @dataclass(slots=True)
 class Writer:
-    """Writes to a log that nobody else writes to, at instants that never go back."""
+    """Writes to a log that nobody else writes to, at instants that never go back.
+
+    With `requests` each event that is added is one of a request with an id of its own, in order of
+    time, as if it had come by a call.
+    """
 
     log: EventLog
+    requests: bool = False
     _written: int = 0
     _now_us: int = 0
     _lane: WriteLane = field(init=False)
@@ -81,13 +88,28 @@ class Writer:
         """Writes what waits, recorded at the instant of the last of it."""
         if not self._waiting:
             return
+        appends = self._one_by_one() if self.requests else [self._at_once()]
+        for outcome in self.log.append_batch(appends, self._now_us):
+            assert isinstance(outcome, Accepted)
+            self._written = outcome.last_position
+        self._waiting = []
+
+    def _at_once(self) -> Append:
         guards = {event.stream: self._versions[event.stream] for event in self._waiting}
-        (outcome,) = self.log.append_batch([Append(self._waiting, guards)], self._now_us)
-        assert isinstance(outcome, Accepted)
         for event in self._waiting:
             self._versions[event.stream] += 1
-        self._written = outcome.last_position
-        self._waiting = []
+        return Append(self._waiting, guards)
+
+    def _one_by_one(self) -> list[Append]:
+        appends = []
+        began = f"{self._now_us // 1_000:012x}"
+        for number, event in enumerate(self._waiting, self._written):
+            request_id = f"{began[:8]}-{began[8:]}-7000-8000-{number:012x}"
+            version = self._versions[event.stream]
+            self._versions[event.stream] = version + 1
+            key = request_key(ACTOR, request_id, CONTENT_HASH)
+            appends.append(Append([event], {event.stream: version}, key))
+        return appends
 
     def forget(self) -> None:
         """Lets go of the streams written to so far, to which nothing is added any more."""

@@ -31,3 +31,15 @@ def test_its_quarters_can_be_read_and_have_the_events_asked_for(tmp_path: Path) 
         assert [each.name for each in check_ins] == [
             f"{parent}/checkIns/{number}" for number in range(1, len(check_ins) + 1)
         ]
+
+
+def test_its_check_ins_may_be_those_of_requests(tmp_path: Path) -> None:
+    shape = Shape(quarters=1, events_each=50, objectives=2, key_results=3, requests=True)
+    _, (quarter,) = write_history(tmp_path, shape, lambda _: None)
+    with (
+        closing(open_log(tmp_path / "okr-ledger.db")) as log,
+        log.datastore.raw("read", writes=False) as connection,
+    ):
+        query = "SELECT first_position FROM requests ORDER BY request_digest"
+        positions = [position for (position,) in connection.execute(query)]
+    assert sorted(positions) == list(range(quarter.first_position + 1, 51))

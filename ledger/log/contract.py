@@ -147,7 +147,10 @@ class LogReader(Protocol):
         """The last position recorded at or before an instant, 0 if none."""
 
     def find_requests(self, keys: Sequence[RequestKey]) -> list[Repeated | None]:
-        """For each key what was stored under it, whatever the hash, in one query."""
+        """For each key what was stored under it, whatever the hash, in one query.
+
+        Where the log is open for writing, this is the writer's to ask: it waits for an append.
+        """
 
 
 class EventLog(LogReader, Protocol):

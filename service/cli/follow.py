@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import signal
-from contextlib import closing
+from contextlib import ExitStack, closing
 from threading import Event
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 import typer
 
 from ledger.log.opening import open_log
 from projections.duty import duty_beside
-from projections.follower import Follower
+from projections.follower import POLL_SECONDS, Follower
+from projections.notices import Notices, log_channel
 from projections.standby import Standby
 from projections.views import Views
 from projections.watcher import Watcher
 from service.cli.options import DatabaseSchema, DatabaseUrl, LogFormatOption, LogLevelOption
 from service.cli.output import failures_told
+from service.following import running_beside
 from service.logging import logs
 from service.settings import Settings
 
+if TYPE_CHECKING:
+    from ledger.log.contract import LogReader
+
 LOOK_SECONDS: Final = 0.02
-"""How often the log is looked at."""
+"""How often a log on SQLite is looked at, and how long events gather: readers may wait for them."""
 
 
 def follow(
@@ -35,8 +40,7 @@ def follow(
     """Keep the read models up with the ledger until SIGTERM or SIGINT.
 
     For a server that runs with --follower separate. On PostgreSQL several may run: one follows, the
-    others stand by. Ends with exit code 1 at an event that the
-    read models cannot take in.
+    others stand by. Ends with exit code 1 at an event that the read models cannot take in.
     """
     with failures_told():
         settings = Settings.read(
@@ -50,20 +54,21 @@ def follow(
             closing(open_log(settings.database, read_only=True)) as ledger,
             closing(Views(settings.database, ledger.identity())) as views,
         ):
-            duty = duty_beside(settings.database, views.progress.projection)
-            # Nobody wakes this process, so it looks often: readers wait for what they wrote.
-            follower = Follower(
-                ledger,
-                views,
-                poll_seconds=LOOK_SECONDS,
-                gather_seconds=LOOK_SECONDS,
-                held=duty.held,
-            )
-            _follow(Standby(follower, Watcher(views), duty), settings)
+            follower = _follow(settings, ledger, views)
     raise typer.Exit(0 if follower.failure is None else 1)
 
 
-def _follow(standby: Standby, settings: Settings) -> None:
+def _follow(settings: Settings, ledger: LogReader, views: Views) -> Follower:
+    database = settings.database
+    duty = duty_beside(database, views.progress.projection)
+    follower = Follower(
+        ledger,
+        views,
+        poll_seconds=POLL_SECONDS if database.is_postgres else LOOK_SECONDS,
+        gather_seconds=LOOK_SECONDS,
+        held=duty.held,
+    )
+    standby = Standby(follower, Watcher(views), duty)
     stop = Event()
 
     def end(_number: int, _frame: object) -> None:
@@ -73,6 +78,11 @@ def _follow(standby: Standby, settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     log = structlog.get_logger()
-    log.info("following", database=str(settings.database))
-    standby.run(stop)
+    log.info("following", database=str(database))
+    with ExitStack() as stack:
+        if database.is_postgres:
+            notices = Notices(database, {log_channel(database): lambda _: standby.wake()})
+            stack.enter_context(running_beside("notices", notices.run))
+        standby.run(stop)
     log.info("stopped")
+    return follower

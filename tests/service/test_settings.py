@@ -93,6 +93,22 @@ def test_what_is_no_url_is_not_repeated_since_it_may_hold_a_password() -> None:
     assert "postgresql://USER@HOST/DATABASE" in str(refusal.value)
 
 
+def test_only_a_ledger_on_postgresql_has_a_replica() -> None:
+    primary, replica = "postgresql://okr@db1.example/okr", "postgresql://okr:s3cret@db2.example/okr"
+    settings = Settings.read(database_url=primary, database_schema="goals", replica_url=replica)
+    assert settings.replica is not None
+    assert (settings.replica.url, settings.replica.schema) == (replica, "goals")
+    assert "s3cret" not in repr(settings)
+    assert Settings.read(database_url=primary).replica is None
+    for wrong in (
+        {"replica_url": replica},
+        {"database_url": primary, "replica_url": "sqlite:///okr-ledger.db"},
+    ):
+        with pytest.raises(SettingsError, match=r"--replica-url \(OKR_REPLICA_URL\): ") as refusal:
+            Settings.read(**wrong)
+        assert "s3cret" not in str(refusal.value)
+
+
 @pytest.mark.parametrize("schema", ["", "Okr", "okr ledger", "pg_okr", "1okr", "o" * 41])
 def test_a_schema_needs_no_quotes(schema: str) -> None:
     with pytest.raises(SettingsError, match=r"--database-schema \(OKR_DATABASE_SCHEMA\): "):

@@ -108,12 +108,13 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def follower_process(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """`okr-ledger follow` on the folder's ledger; killed at the end."""
+def follower_process(folder: Path, at: Database | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """`okr-ledger follow` on the folder's ledger, or on one elsewhere; killed at the end."""
+    place = {"OKR_DATABASE_URL": at.url, "OKR_DATABASE_SCHEMA": at.schema} if at else {}
     started = subprocess.Popen(
         [sys.executable, "-c", "from service.cli import main; main()", "follow"],
         cwd=folder,
-        env=environment(),
+        env=environment() | place,
         stdin=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -19,8 +19,9 @@ from okr.v1 import score_service_pb2 as scores
 from okr.v1.operations_service_pb2 import GetStatusRequest
 from okr.v1.values_pb2 import AsOf
 from projections.duty import GONE_SECONDS
+from tests.support.ask import team
 from tests.support.interrupted import Ledger, Stream, assert_each_is_there_once
-from tests.support.server_process import okr_ledger, server_process
+from tests.support.server_process import follower_process, okr_ledger, server_process
 from tests.support.whole import Caller
 
 pytestmark = [pytest.mark.slow, pytest.mark.system, pytest.mark.timeout(180)]
@@ -105,3 +106,25 @@ def test_whoever_follows_is_relieved_under_load(
             assert not [e for e in one.entries() if e["event"] == "projection stopped"]
     assert "the same" in rebuilt(tmp_path, at)
     assert GONE_SECONDS < PATIENCE_SECONDS
+
+
+def test_followers_of_their_own_relieve_each_other(
+    tmp_path: Path, postgres_database: Database
+) -> None:
+    at = postgres_database
+    with (
+        server_process(tmp_path, "--follower", "separate", at=at) as server,
+        grpc.insecure_channel(server.address) as channel,
+        follower_process(tmp_path, at) as one,
+    ):
+        me = Caller(channel)
+        me.ask(team("first"))
+        until(lambda: leader(me) == one.pid)
+        with follower_process(tmp_path, at) as two:
+            assert me.ask(scores.GetTeamRequest(name="teams/first"))
+            one.kill()
+            until(lambda: leader(me) == two.pid)
+            me.ask(team("second"))
+            assert me.ask(scores.GetTeamRequest(name="teams/second"))
+            two.terminate()
+            assert two.wait(20) == 0

@@ -1,4 +1,4 @@
-"""A stream of check-ins goes on across servers and lanes that are killed, and doubles nothing."""
+"""A stream of check-ins goes on whatever is killed under it, and doubles nothing."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ import grpc
 import psutil
 import pytest
 
+from ledger.log.database import Database
 from okr import OkrClient
 from okr.v1.ledger_service_pb2 import RecordCheckInRequest
 from tests.support.ask import check_in, commit, cycle, new, objective, team
-from tests.support.interrupted import positions_by_request, told
+from tests.support.interrupted import positions_by_request, told, wait_until_read
 from tests.support.server_process import ServerProcess, server_process
 from tests.support.whole import Caller
 from tests.system.test_kill import kill_all, wait_until_it_writes
+from tools.postgres import Postgres
 
 ROUNDS = 4
 SEED = 20_240_708
@@ -62,6 +64,33 @@ class Streaming(threading.Thread):
             assert time.monotonic() < deadline
             time.sleep(0.01)
 
+    def finish(self) -> None:
+        """Ends the stream; returns when everything is acknowledged."""
+        self.enough.set()
+        self.join(60)
+        assert not self.is_alive()
+
+
+def plan(address: str) -> int:
+    """Makes the key results that are checked in on; gives the head's position."""
+    with grpc.insecure_channel(address) as channel:
+        me = Caller(channel)
+        me.all_of(team(), cycle(first="2024-07-01", last="2024-09-30"))
+        for number in range(4):
+            me.ask(objective(f"o{number}", *(new(f"k{i}", target="10") for i in range(3))))
+        me.ask(commit())
+        return me.head()
+
+
+def verify(stream: Streaming, address: str, planned: int) -> None:
+    """Each was acknowledged once and in order, and is in the ledger once, where that was told."""
+    assert stream.order == list(range(len(stream.order)))
+    with grpc.insecure_channel(address) as channel:
+        me = Caller(channel)
+        wait_until_read(address)
+        assert positions_by_request(me, planned) == stream.acknowledged
+        assert me.head() == planned + len(stream.order)
+
 
 @pytest.mark.slow
 @pytest.mark.system
@@ -78,14 +107,7 @@ def test_killed_while_it_streams(tmp_path: Path) -> None:
             return servers.enter_context(server_process(tmp_path, "--listen", listen, name=name))
 
         server = start()
-        with grpc.insecure_channel(listen) as channel:
-            me = Caller(channel)
-            me.all_of(team(), cycle(first="2024-07-01", last="2024-09-30"))
-            for number in range(4):
-                me.ask(objective(f"o{number}", *(new(f"k{i}", target="10") for i in range(3))))
-            me.ask(commit())
-            planned = me.head()
-
+        planned = plan(listen)
         stream = Streaming(listen)
         stream.start()
         for _ in range(ROUNDS):
@@ -101,13 +123,30 @@ def test_killed_while_it_streams(tmp_path: Path) -> None:
                     server.process.wait()
                     server = start()
         stream.reached(len(stream.acknowledged) + 1)
-        stream.enough.set()
-        stream.join(60)
-        assert not stream.is_alive()
-
-        assert stream.order == list(range(len(stream.order)))
-        with grpc.insecure_channel(listen) as channel:
-            me = Caller(channel)
-            assert positions_by_request(me, planned) == stream.acknowledged
-            assert me.head() == planned + len(stream.order)
+        stream.finish()
+        verify(stream, listen, planned)
     told(f"{len(stream.order)} check-ins, {3 * ROUNDS} kills")
+
+
+@pytest.mark.slow
+@pytest.mark.system
+@pytest.mark.timeout(180)
+def test_postgresql_is_killed_while_it_streams(tmp_path: Path) -> None:
+    instants = random.Random(SEED + 1)
+    with (
+        Postgres.start() as postgres,
+        server_process(tmp_path, at=Database(postgres.url())) as server,
+    ):
+        planned = plan(server.address)
+        stream = Streaming(server.address)
+        stream.start()
+        for _ in range(ROUNDS):
+            stream.reached(len(stream.acknowledged) + 1)
+            time.sleep(instants.uniform(0, LONGEST_SECONDS))
+            postgres.kill()
+            time.sleep(instants.uniform(0, LONGEST_SECONDS))
+            postgres.run()
+        stream.reached(len(stream.acknowledged) + 1)
+        stream.finish()
+        verify(stream, server.address, planned)
+    told(f"{len(stream.order)} check-ins, {ROUNDS} kills")

@@ -39,7 +39,7 @@ class History:
     """The ledger as a request left it.
 
     `made` are the records of the request, and `states` those states after it that are known
-    already.
+    already. `stored` may give an earlier or later state of a stream, with its version.
     """
 
     def __init__(
@@ -47,9 +47,11 @@ class History:
         read: ReadStream,
         made: Sequence[Record],
         states: Mapping[str, object],
+        stored: Callable[[str], tuple[Any, int] | None] = lambda _: None,
     ) -> None:
         self._read = read
         self._states = states
+        self._stored = stored
         self.made = made
 
     def records(
@@ -76,18 +78,29 @@ class History:
     def state(self, stream: str, kind: type[Kind]) -> Kind:
         """The state that the request left a stream in.
 
+        Where it is not known, costs by the stream's events since an earlier one that is stored.
+
         Raises:
             TypeError: the stream holds something else.
         """
         state = self._states.get(stream)
         if state is None:
-            state = initial(stream)
-            for record in self.records(stream):
+            state, version = self._before(stream)
+            for record in self.records(stream, version):
                 metadata = EventMetadata.FromString(record.metadata)
                 state = applied(state, stream, fact_of(record), metadata, record.position)
         if not isinstance(state, kind):
             raise TypeError(f"{stream} is not a {kind.__name__}")
         return state
+
+    def _before(self, stream: str) -> tuple[Any, int]:
+        """A state from before the request, and its version; that of the beginning if need be."""
+        first = next((r.stream_version for r in self.made if r.stream == stream), 0)
+        if first:
+            stored = self._stored(stream)
+            if stored is not None and stored[1] < first:
+                return stored
+        return initial(stream), 0
 
 
 def cycle(history: History) -> resources.Cycle:

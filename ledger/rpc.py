@@ -18,6 +18,7 @@ from ledger.call import Caller
 from ledger.event import Record
 from ledger.log.command import Command, Done
 from ledger.log.contract import LogReader
+from ledger.log.snapshots import Snapshots
 from ledger.tokens import Tokens
 from okr.v1 import events_pb2 as facts
 from okr.v1 import ledger_service_pb2 as api
@@ -119,9 +120,10 @@ class At(TypedDict):
 class LedgerRpc:
     """Between the service's messages and the write lane's commands."""
 
-    def __init__(self, log: LogReader, tokens: Tokens) -> None:
+    def __init__(self, log: LogReader, tokens: Tokens, snapshots: Snapshots | None = None) -> None:
         self._log = log
         self._tokens = tokens
+        self._stored = snapshots.find if snapshots else lambda _: None
 
     def command(self, request: Any, caller: Caller, deadline: float | None) -> Command:
         """What a request asks for, by whom and until when (on the monotonic clock)."""
@@ -142,7 +144,7 @@ class LedgerRpc:
             NeedsReading: it takes a read of the log, and it may not.
         """
         read = self._log.read_stream if may_read else _refuse_to_read
-        resource = method.answer(History(read, done.records, done.states))
+        resource = method.answer(History(read, done.records, done.states, self._stored))
         return method.response(
             **{method.resource: resource}, **landed(self._log, self._tokens, done)
         )

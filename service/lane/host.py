@@ -55,7 +55,7 @@ class Host:
         self._sending = threading.Lock()
         self._lane = WriteLane(event_log, domain, domain, clock=clock, snapshots=snapshots)
         self._tokens = Tokens(identity.log_id, identity.epoch)
-        self._rpc = LedgerRpc(event_log, self._tokens)
+        self._rpc = LedgerRpc(event_log, self._tokens, snapshots)
         self._validation = Validation()
         self._asked: dict[Job, Ask | Part] = {}
         self._readers = ThreadPoolExecutor(READING_ANSWERS, "answers")

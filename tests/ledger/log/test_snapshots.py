@@ -28,6 +28,8 @@ from ledger.log.snapshots import EVERY, Snapshots
 from ledger.log.world import fold
 from ledger.model import Domain
 from ledger.objectives import Objective
+from ledger.rpc import METHODS, LedgerRpc
+from ledger.tokens import Tokens
 from okr.v1.event_record_pb2 import EventMetadata
 from okr.v1.events_pb2 import CheckInRecorded
 from tests.support import ask
@@ -79,13 +81,16 @@ class Bench:
             snapshots=self.snapshots,
         )
 
-    def does(self, *requests: Message) -> None:
-        """Requests that are all accepted."""
+    def does(self, *requests: Message) -> list[Done]:
+        """What becomes of requests that are all accepted."""
+        done = []
         for request in requests:
             self.lane.add(Command(request, "people/anna"))
         while self.lane.waiting:
             for _, outcome in self.lane.run():
                 assert isinstance(outcome, Done), outcome
+                done.append(outcome)
+        return done
 
     def check_in_past_the_lane(self, count: int, name: str = ask.FOLLOWERS) -> None:
         """Another writer's check-ins, as many as asked for, at once."""
@@ -160,6 +165,20 @@ def test_after_a_restart_a_command_reads_a_bounded_number_of_records(long: Path)
             made.does(command)
             assert made.counting.read_records <= BOUND, command
             made.state()
+
+
+def test_an_answer_given_again_reads_a_bounded_number_of_records(long: Path) -> None:
+    correction = ask.correct(7, "8")
+    revision = ask.revise(weight="3", reason=ask.WHY, category="CATEGORY_LEARNING")
+    for method, request in (("CorrectCheckIn", correction), ("ReviseKeyResult", revision)):
+        with bench(long) as made:
+            (done,) = made.does(request)
+            again = Done(done.records, repeated=True)
+            rpc = LedgerRpc(cast("EventLog", made.counting), Tokens("log", 1), made.snapshots)
+            first = rpc.answer(METHODS[method], done, may_read=True)
+            made.counting.read_records = 0
+            assert rpc.answer(METHODS[method], again, may_read=True) == first
+            assert made.counting.read_records <= BOUND
 
 
 def test_without_snapshots_it_reads_them_all_once_and_leaves_one(tmp_path: Path) -> None:

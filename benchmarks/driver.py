@@ -29,15 +29,19 @@ class Driver:
         title: str,
         load: Load,
         sample: Callable[[], None] = lambda: None,
+        requests: Path | None = None,
     ) -> LoadReport:
-        """Loads one server; `sample` is called a few times a second while it works."""
+        """Loads one server; `sample` is called a few times a second while it works.
+
+        With `requests` of their own two loads may run at once.
+        """
         task = self._progress.add_task(f"{title}: {server.name}", total=load.calls or None)
 
         def on_progress(calls: int) -> None:
             self._progress.update(task, completed=calls)
             sample()
 
-        report = drive(server, self.requests, load, on_progress)
+        report = drive(server, requests or self.requests, load, on_progress)
         self._progress.update(task, completed=report.ok, total=report.ok)
         for code, count in report.failures.items():
             self.failed(f"{server.name}: {code}", count, report.examples[code])

@@ -139,7 +139,22 @@ class Reader:
 def _answer(
     place: Views | Replica, answer: Callable[[Connection, Known], Answer], at: Known
 ) -> tuple[Answer] | None:
-    """The answer, or None where the tables do not hold the position."""
+    """The answer, or None where the tables do not hold the position.
+
+    A read that meets a connection that was lost is done once more: it is the first to see that all
+    of them were, when the database has started again.
+    """
+    try:
+        return _answer_once(place, answer, at)
+    except ReadModelsUnavailable as error:
+        if not getattr(error.__cause__, "connection_invalidated", False):
+            raise
+    return _answer_once(place, answer, at)
+
+
+def _answer_once(
+    place: Views | Replica, answer: Callable[[Connection, Known], Answer], at: Known
+) -> tuple[Answer] | None:
     with place.reading() as reading:
         if reading.position < at.position:
             return None

@@ -125,3 +125,11 @@ def test_writes_arrive_while_sessions_are_ended(
         assert reader.ask(scores.GetTeamRequest(name=f"teams/t{number}")).position > number
     watching.join(30)
     assert seen == [*range(1, 61)]
+
+
+def test_reads_go_on_when_their_sessions_are_ended(loop: LoopThread, tmp_path: Path) -> None:
+    with whole_service(loop, tmp_path) as me:
+        me.ask(team("first"))
+        for _ in range(5):
+            assert len(me.ask(scores.ListTeamsRequest()).teams) == 1
+            assert end_sessions(tmp_path, "okr-ledger") >= 1

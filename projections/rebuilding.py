@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -98,7 +98,9 @@ def _rebuilt(
             building.resumed_position,
             comparison,
         )
-    views.generations.sweep()
+    with suppress(ReadModelsUnavailable, OperationalError):
+        # It has been switched; whoever goes over to it sweeps as well.
+        views.generations.sweep()
     return rebuilt
 
 

@@ -88,8 +88,9 @@ class Views:
     def open(self, source: Source) -> int | None:
         """Opens the generation that serves; the position that it holds.
 
-        None if there is none yet, or if it is ahead of the log's head: the log was restored from an
-        older copy, and a generation has to be built anew.
+        Removes those before it that nobody uses. None if there is none yet, or if it is ahead of
+        the log's head: the log was restored from an older copy, and a generation has to be built
+        anew.
         """
         if not self.look():
             return None
@@ -100,6 +101,7 @@ class Views:
             self._retire()
             return None
         self.reach(position)
+        self._sweep()
         return position
 
     def build(self, source: Source, *, afresh: bool = False) -> Building:
@@ -249,8 +251,11 @@ class Views:
         for opened in idle:
             opened.close()
         if idle:
-            for number in self.generations.sweep():
-                log.info("read models removed", generation=number)
+            self._sweep()
+
+    def _sweep(self) -> None:
+        for number in self.generations.sweep():
+            log.info("read models removed", generation=number)
 
 
 def version_of(models: Iterable[ReadModel], dialect: Dialect) -> str:

@@ -192,7 +192,9 @@ def test_another_version_is_built_beside_and_both_serve(
     # Nobody uses the newer one now, but it is the newest.
     assert views.generations.sweep() == []
     views.close()
-    assert views.generations.sweep() == [1]
+    with closing(views_beside(tmp_path, feed, models=newer)) as other:
+        assert other.open(feed) == len(feed.records)
+    assert states(views) == {2: State.SERVING}
 
 
 def test_files_that_belong_to_nothing_are_removed(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import queue
 import threading
 import time
@@ -26,6 +28,7 @@ from okr.v1 import score_service_pb2 as scores
 from okr.v1.ledger_service_pb2 import RecordCheckInRequest as CheckIn
 from okr.v1.operations_service_pb2 import GetStatusRequest
 from service.feed import AHEAD, AHEAD_BYTES
+from service.logging import logs
 from tests.api.cases import TABLES
 from tests.api.test_reasons import Place
 from tests.support.ask import FOLLOWERS, TRAFFIC, check_in, commit, cycle, objective, team
@@ -392,6 +395,18 @@ def test_a_drain_acknowledges_what_was_taken_and_says_when_to_come_back(place: P
     assert error.retry.HasField("retry_delay")
 
 
+def test_an_idle_stream_does_not_hold_up_a_drain(place: Place) -> None:
+    with ExitStack() as until_the_end:
+        with place.service(drain_seconds=30.0) as me:
+            own = until_the_end.enter_context(grpc.insecure_channel(me.address))
+            stream = Feeding(own)
+            stream.send(message(good("1")))
+            assert stream.answer().acknowledgements[0].number == 1
+            until = time.monotonic() + 10
+        assert time.monotonic() < until
+        assert stream.refused().reason == "SHUTTING_DOWN"
+
+
 # What a stream may hold
 
 
@@ -466,6 +481,26 @@ def test_single_requests_do_not_wait_for_all_that_streams(place: Place) -> None:
             wait_for(lambda: lane(me).waiting == 5)
         last = max(stream.answer().position for _ in many)
         assert alone_.result().position < last - 2 * AT_MOST
+
+
+def test_the_request_log_counts_what_a_call_carried(place: Place) -> None:
+    written = io.BytesIO()
+    lost = check_in("objectives/none/keyResults/none")
+    with logs("json", "info", written), place.service() as me:
+        position = me.ask(batch(good(), lost)).position
+        with feeding(me) as stream:
+            stream.send(message(good(), lost), message(lost, good(), good()))
+            stream.half_close()
+            assert len(stream.rest()) == 2
+    entries = [json.loads(line) for line in written.getvalue().splitlines()]
+    told = {each["method"].rpartition("/")[2]: each for each in entries if "requests" in each}
+    assert told.keys() == {"BatchRecordCheckIns", "StreamCheckIns"}
+    for method, expected in (
+        ("BatchRecordCheckIns", {"requests": 2, "refused": 1, "position": position}),
+        ("StreamCheckIns", {"requests": 5, "refused": 2, "position": position + 3}),
+    ):
+        assert told[method]["code"] == "OK"
+        assert {name: told[method][name] for name in expected} == expected
 
 
 def lane(me: Caller) -> Any:

@@ -29,7 +29,7 @@ from ledger.log.errors import (
 from ledger.log.lane import LaneCounts
 from ledger.log.opening import open_log
 from okr.v1.ledger_service_pb2 import CreateTeamRequest, CreateTeamResponse
-from service.lane.desk import Desk
+from service.lane.desk import LINE_BYTES, Desk
 from service.lane.link import Answer, Ask, Frames, Ready, Turn, framed
 from service.lane.places import InProcess, InThread, Place
 
@@ -181,6 +181,33 @@ def test_more_calls_than_may_wait_are_refused(database: Database, place: Where) 
             assert [position(answer) for answer in answers[:3]] == [1, 2, 3]
             assert [answer.waiting for answer in answers[3:]] == [3, 3]
             assert isinstance(answers[3], Overloaded)
+
+    asyncio.run(main())
+
+
+def test_more_bytes_than_may_wait_are_refused_and_single_calls_are_not(
+    database: Database, place: Where
+) -> None:
+    no_message = b"\xff" * 2**20
+
+    async def main() -> None:
+        async with working(database, place) as bench:
+
+            def many() -> asyncio.Task[Any]:
+                return asyncio.create_task(bench.desk.ask("StreamCheckIns", no_message, ME, None))
+
+            with bench.held():
+                first = asyncio.create_task(bench.create("a"))
+                await asyncio.sleep(0.05)
+                waiting = [many() for _ in range(LINE_BYTES // len(no_message))]
+                await asyncio.sleep(0)
+                with pytest.raises(Overloaded):
+                    await many()
+                single = asyncio.create_task(bench.create("b"))
+                await asyncio.sleep(0)
+            assert [position(await first), position(await single)] == [1, 2]
+            for answer in await asyncio.gather(*waiting):
+                assert answer.refusal.entry["reason"] == "FIELD_INVALID"
 
     asyncio.run(main())
 

@@ -43,6 +43,11 @@ def log_channel(database: Database) -> str:
     return channel(database.schema)
 
 
+def position_of(payload: str) -> int:
+    """The position that a notice carries, 0 where it is none of ours: anybody may send one."""
+    return int(payload) if payload.isascii() and payload.isdigit() else 0
+
+
 class Notices:
     """Listens on a thread and a session of its own, and gets another session when it is lost.
 
@@ -77,7 +82,7 @@ class Notices:
         while not stop.is_set():
             silent += LISTENS_SECONDS
             for notice in session.notifies(timeout=LISTENS_SECONDS, stop_after=1):
-                self._told[notice.channel](int(notice.payload))
+                self._told[notice.channel](position_of(notice.payload))
                 silent = 0.0
             if silent >= SILENCE_SECONDS:
                 session.execute("SELECT 1")

@@ -19,6 +19,7 @@ from tests.support.serving import LoopThread
 from tests.support.whole import Caller, whole_service
 from tools.postgres import Postgres
 
+# It has a PostgreSQL of its own, beside the one that other tests share.
 pytestmark = [
     pytest.mark.parametrize("each_database", ["sqlite"], indirect=True),
     pytest.mark.system,

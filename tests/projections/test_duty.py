@@ -96,16 +96,18 @@ def test_notices_are_heard_again_after_their_session_was_ended(
     thread = Thread(target=notices.run, args=[stop])
     thread.start()
     until(lambda: heard == [0])
-    tell(postgres_database, 1)
+    tell(postgres_database, "1")
     until(lambda: heard == [0, 1])
     assert end_sessions(postgres_database, CALLED) >= 1
     until(lambda: heard == [0, 1, 0])
-    tell(postgres_database, 2)
+    tell(postgres_database, "2")
     until(lambda: heard == [0, 1, 0, 2])
+    tell(postgres_database, "anybody may send this")
+    until(lambda: heard == [0, 1, 0, 2, 0])
     stop.set()
     thread.join()
 
 
-def tell(database: Database, position: int) -> None:
+def tell(database: Database, payload: str) -> None:
     with psycopg.connect(database.url, autocommit=True) as session:
-        session.execute("SELECT pg_notify('some_channel', %s)", (str(position),))
+        session.execute("SELECT pg_notify('some_channel', %s)", (payload,))

@@ -153,8 +153,8 @@ class Generations:
 
     def builder(self) -> str:
         """Who builds, empty if that cannot be told."""
-        building = (entry for entry in self.all() if entry.state is State.BUILDING)
-        return max((entry.builder for entry in building), default="")
+        building = (entry.builder for entry in self.all() if entry.state is State.BUILDING)
+        return next(building, "")
 
     def retire(self, number: int) -> None:
         """Has a generation serve no more."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -98,9 +98,7 @@ def _rebuilt(
             building.resumed_position,
             comparison,
         )
-    with suppress(ReadModelsUnavailable, OperationalError):
-        # It has been switched; whoever goes over to it sweeps as well.
-        views.generations.sweep()
+    views.sweep()
     return rebuilt
 
 

@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from projections.building import Building
-from projections.database import dialect_of
+from projections.database import UNAVAILABLE, dialect_of
 from projections.errors import Displaced, ReadModelsUnavailable
 from projections.generations import Generations
 from projections.models import READ_MODELS
@@ -101,7 +101,7 @@ class Views:
             self._retire()
             return None
         self.reach(position)
-        self._sweep()
+        self.sweep()
         return position
 
     def build(self, source: Source, *, afresh: bool = False) -> Building:
@@ -220,6 +220,17 @@ class Views:
         """
         await self.progress.wait_for(position, seconds)
 
+    def sweep(self) -> None:
+        """Removes generations that serve no more and that nobody uses, as far as they can be."""
+        try:
+            removed = self.generations.sweep()
+        except (*UNAVAILABLE, ReadModelsUnavailable) as error:
+            # The next one who goes over, or starts, tries again.
+            log.warning("read models cannot be removed now", reason=str(error))
+            return
+        for number in removed:
+            log.info("read models removed", generation=number)
+
     def close(self) -> None:
         """Closes the connections that are not in use; call it when nobody reads or follows."""
         with self._lock:
@@ -251,11 +262,7 @@ class Views:
         for opened in idle:
             opened.close()
         if idle:
-            self._sweep()
-
-    def _sweep(self) -> None:
-        for number in self.generations.sweep():
-            log.info("read models removed", generation=number)
+            self.sweep()
 
 
 def version_of(models: Iterable[ReadModel], dialect: Dialect) -> str:

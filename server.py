@@ -29,9 +29,9 @@ from projections.errors import ProjectionStopped
 from projections.reading import Reader
 from projections.replay.rpc import ReplayRpc
 from projections.replay.tail import Tail
-from projections.replica import Replica
 from projections.rpc import AuditRpc, ScoreRpc
-from projections.views import Views
+from projections.store.replica import Replica
+from projections.store.views import Views
 from service.checking import checked
 from service.cli.options import DatabaseSchema, DatabaseUrl, LogFormatOption, LogLevelOption
 from service.cli.output import failures_told

@@ -19,8 +19,8 @@ from ledger.log.database import Database
 from ledger.log.opening import open_log
 from okr.v1.event_record_pb2 import EventMetadata
 from okr.v1.events_pb2 import CheckInRecorded
-from projections.follower import Follower
-from projections.views import Views
+from projections.following.follower import Follower
+from projections.store.views import Views
 
 DAYS = 91
 FIRST_DAY = date(1990, 1, 1)

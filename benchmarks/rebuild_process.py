@@ -19,8 +19,8 @@ from ledger.log.contract import LogReader
 from ledger.log.database import Database
 from ledger.log.opening import open_log
 from okr.v1.event_record_pb2 import EventMetadata
-from projections.rebuilding import rebuild
-from projections.views import Views
+from projections.store.rebuilding import rebuild
+from projections.store.views import Views
 from server import tune
 
 STOCK_SECONDS = 5.0

@@ -24,7 +24,7 @@ from ledger.event import fact_of
 from okr.v1 import events_pb2 as facts
 from projections.event import metadata_of
 from projections.read_model import ReadModel
-from projections.tables import TABLES, TEXT, WHOLE, pages, position_key, wanted
+from projections.store.tables import TABLES, TEXT, WHOLE, pages, position_key, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from okr.v1 import events_pb2 as facts
 from projections.read_model import ReadModel
-from projections.tables import TABLES, TEXT, WHOLE, position_key
+from projections.store.tables import TABLES, TEXT, WHOLE, position_key
 
 if TYPE_CHECKING:
     from projections.event import Event

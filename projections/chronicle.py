@@ -25,7 +25,7 @@ from ledger.closing import AMENDMENTS, SEALS
 from ledger.reviews import LESSONS
 from okr.v1 import events_pb2 as facts
 from projections.read_model import ReadModel
-from projections.tables import TABLES, TEXT, WHOLE, position_key
+from projections.store.tables import TABLES, TEXT, WHOLE, position_key
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message

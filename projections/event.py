@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from ledger.event import Record
+    from ledger.log.contract import Head
 
 
 class Event(NamedTuple):
@@ -28,6 +29,14 @@ class Event(NamedTuple):
     metadata: EventMetadata
     fact: Message
     effective_day: int
+
+
+class Followed(Protocol):
+    """What the read side asks of the log that it follows; see `ledger.log.contract.LogReader`."""
+
+    def head(self) -> Head: ...
+
+    def read(self, after_position: int, limit: int) -> list[Record]: ...
 
 
 class Kept(Protocol):

@@ -38,7 +38,7 @@ from projections.check_ins import (
     Kind,
     check_ins,
 )
-from projections.tables import pages, wanted
+from projections.store.tables import pages, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,7 +14,7 @@ from sqlalchemy import Column, Select, Table, bindparam, func, select
 
 from okr.v1 import events_pb2 as facts
 from projections.read_model import ReadModel
-from projections.tables import TABLES, TEXT, WHOLE, pages, wanted
+from projections.store.tables import TABLES, TEXT, WHOLE, pages, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

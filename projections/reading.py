@@ -17,8 +17,8 @@ from okr.v1.values_pb2 import AsOf
 from projections.as_of import Known, known, known_at, reached, requested
 from projections.errors import PositionAhead, ReadModelsUnavailable
 from projections.paging import Listed, Slice, size
-from projections.replica import Replica
-from projections.views import Views
+from projections.store.replica import Replica
+from projections.store.views import Views
 
 Answer = TypeVar("Answer")
 Item = TypeVar("Item")

@@ -26,7 +26,7 @@ from ledger.cycles import outline
 from okr.v1 import events_pb2 as facts
 from projections.event import metadata_of, revision_of
 from projections.read_model import ReadModel
-from projections.tables import TABLES, TEXT, WHOLE, pages, position_key, wanted
+from projections.store.tables import TABLES, TEXT, WHOLE, pages, position_key, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

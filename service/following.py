@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from projections.duty import duty_beside
-from projections.follower import GATHER_SECONDS, Follower
-from projections.notices import Notices, log_channel
-from projections.postgres import views_channel
-from projections.standby import Standby
-from projections.watcher import Watcher
+from projections.following.duty import duty_beside
+from projections.following.follower import GATHER_SECONDS, Follower
+from projections.following.notices import Notices, log_channel
+from projections.following.standby import Standby
+from projections.following.watcher import Watcher
+from projections.store.postgres import views_channel
 
 if TYPE_CHECKING:
     from ledger.log.contract import LogReader
     from ledger.log.database import Database
-    from projections.views import Views
+    from projections.store.views import Views
 
 AMONG_SERVERS_SECONDS: Final = 0.02
 """How long events gather on PostgreSQL: a reader who waits for them may be at another server."""

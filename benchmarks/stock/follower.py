@@ -15,9 +15,9 @@ from eventsourcing.postgres import PostgresDatastore, PostgresTrackingRecorder
 from eventsourcing.sqlite import SQLiteDatastore, SQLiteTrackingRecorder
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from projections.database import dialect_of
 from projections.models import READ_MODELS
 from projections.read_model import Folding
+from projections.store.database import dialect_of
 
 if TYPE_CHECKING:
     from pathlib import Path

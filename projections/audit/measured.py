@@ -10,7 +10,7 @@ from sqlalchemy import Integer, Select, bindparam, func, literal_column, select
 from ledger.revision import Revision
 from okr.v1 import events_pb2 as facts
 from projections.check_ins import RECORDED, CheckInRow, Kind, check_ins
-from projections.tables import pages, wanted
+from projections.store.tables import pages, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

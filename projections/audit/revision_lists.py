@@ -14,7 +14,7 @@ from sqlalchemy import Select, bindparam, select, tuple_
 from projections.filtering.order import Order
 from projections.plan import members
 from projections.revisions import RevisionRow, revisions
-from projections.tables import pages, wanted
+from projections.store.tables import pages, wanted
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ledger.event import Record
     from ledger.revision import Revision
-    from projections.views import Views
+    from projections.store.views import Views
 
 _OF_TWO_OBJECTIVES: Final = (facts.KeyResultCarriedOver.DESCRIPTOR.full_name,)
 """What the stream of an objective holds that is about another one too."""

@@ -11,12 +11,12 @@ import structlog
 import typer
 
 from ledger.log.opening import open_log
-from projections.duty import duty_beside
-from projections.follower import POLL_SECONDS, Follower
-from projections.notices import Notices, log_channel
-from projections.standby import Standby
-from projections.views import Views
-from projections.watcher import Watcher
+from projections.following.duty import duty_beside
+from projections.following.follower import POLL_SECONDS, Follower
+from projections.following.notices import Notices, log_channel
+from projections.following.standby import Standby
+from projections.following.watcher import Watcher
+from projections.store.views import Views
 from service.cli.options import DatabaseSchema, DatabaseUrl, LogFormatOption, LogLevelOption
 from service.cli.output import failures_told
 from service.following import running_beside

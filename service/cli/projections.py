@@ -12,12 +12,12 @@ from sqlalchemy.exc import DatabaseError
 
 from ledger.log.opening import open_log
 from ledger.values import timestamp
-from projections.duty import duty_beside
 from projections.errors import ReadModelsUnavailable
-from projections.generations import State
-from projections.rebuilding import Rebuilt, Tell
-from projections.rebuilding import rebuild as rebuild_views
-from projections.views import Views
+from projections.following.duty import duty_beside
+from projections.store.generations import State
+from projections.store.rebuilding import Rebuilt, Tell
+from projections.store.rebuilding import rebuild as rebuild_views
+from projections.store.views import Views
 from server import tune
 from service.cli.options import DatabaseSchema, DatabaseUrl
 from service.cli.output import console, failures_told, progress
@@ -27,8 +27,8 @@ from service.settings import Settings
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from projections.generations import Entry
-    from projections.tracking import Tracked
+    from projections.store.generations import Entry
+    from projections.store.tracking import Tracked
 
 app = typer.Typer(no_args_is_help=True)
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from ledger.log.contract import LogReader
     from ledger.log.lane import LaneCounts
-    from projections.replica import Replica
-    from projections.views import Unfinished
+    from projections.store.replica import Replica
+    from projections.store.views import Unfinished
 
 
 def server_version() -> str:

@@ -14,8 +14,9 @@ import pytest
 from okr.v1 import replay_service_pb2 as replay
 from okr.v1 import score_service_pb2 as scores
 from okr.v1.operations_service_pb2 import GetStatusRequest
-from projections.duty import FOLLOWER, this_process
-from projections.notices import CALLED
+from projections.following.duty import FOLLOWER
+from projections.following.notices import CALLED
+from projections.store.claims import this_process
 from tests.support.ask import team
 from tests.support.databases import ledger
 from tests.support.serving import LoopThread

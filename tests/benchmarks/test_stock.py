@@ -13,8 +13,8 @@ from benchmarks.stock.follower import SQLiteViews, follow
 from benchmarks.stock.ledger import KeyResult, Ledger, open_ledger
 from ledger.log.database import Database
 from ledger.log.opening import open_log
-from projections.database import views_file
 from projections.models import READ_MODELS
+from projections.store.database import views_file
 from tools.postgres import Postgres
 
 

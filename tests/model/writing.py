@@ -20,9 +20,9 @@ from ledger.refusals import Refusal
 from ledger.rpc import METHODS, REQUESTS, LedgerRpc
 from ledger.tokens import Tokens
 from okr.v1.ledger_service_pb2 import CloseCycleRequest, CloseCycleResponse
-from projections.follower import Follower
+from projections.following.follower import Follower
 from projections.reading import Reader
-from projections.views import Views
+from projections.store.views import Views
 from service.lane.link import Answer
 from service.sealing import Sealing
 from service.validation import Validation

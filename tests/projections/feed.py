@@ -21,9 +21,9 @@ from okr.v1.values_pb2 import (
     ObjectiveDefinition,
     PersonalText,
 )
-from projections.database import CATALOGUE, reader, writer
-from projections.tables import TABLES
-from projections.views import Views
+from projections.store.database import CATALOGUE, reader, writer
+from projections.store.tables import TABLES
+from projections.store.views import Views
 from tests.support.databases import ledger
 
 if TYPE_CHECKING:

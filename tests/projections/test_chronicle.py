@@ -12,7 +12,7 @@ from okr.v1 import events_pb2 as facts
 from okr.v1.values_pb2 import FinalScore
 from projections import chronicle, plan, revisions
 from projections.chronicle import Wanted
-from projections.follower import Follower
+from projections.following.follower import Follower
 from tests.projections.feed import DAY, Feed, views_beside
 
 pytestmark = pytest.mark.usefixtures("each_database")

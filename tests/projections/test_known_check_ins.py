@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
-from projections.follower import Follower
+from projections.following.follower import Follower
 from projections.known_check_ins import (
     KnownCheckIn,
     all_in_force,

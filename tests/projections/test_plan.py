@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from okr.v1 import events_pb2 as facts
 from okr.v1.values_pb2 import AlignmentKind
 from projections import adjustments, alignments, plan, revisions
-from projections.follower import Follower
+from projections.following.follower import Follower
 from tests.projections.feed import DAY, Feed, quarter, views_beside
 
 pytestmark = pytest.mark.usefixtures("each_database")

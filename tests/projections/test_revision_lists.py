@@ -13,9 +13,9 @@ from okr.v1.values_pb2 import ObjectiveDefinition
 from projections import plan
 from projections.audit.revision_lists import BY_DAY, BY_POSITION, Level, Scope, rows_of
 from projections.filtering.order import Order
-from projections.follower import Follower
+from projections.following.follower import Follower
 from projections.paging import Cursor
-from projections.tables import WIDTHS
+from projections.store.tables import WIDTHS
 from tests.projections.feed import DAY, Feed, views_beside
 
 pytestmark = pytest.mark.usefixtures("each_database")

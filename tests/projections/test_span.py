@@ -14,7 +14,7 @@ from ledger.attribution import Walk
 from ledger.objectives import stream_of
 from ledger.span import Instants
 from projections.audit.span import span_of
-from projections.follower import Follower
+from projections.following.follower import Follower
 from tests.projections.feed import Feed, views_beside
 from tests.support import spans
 from tests.support.histories import (

@@ -26,9 +26,9 @@ from okr.v1 import events_pb2 as facts
 from okr.v1 import score_service_pb2 as scores
 from okr.v1.event_record_pb2 import EventMetadata
 from okr.v1.values_pb2 import AsOf, CycleState
-from projections.follower import Follower
+from projections.following.follower import Follower
 from projections.reading import Reader
-from projections.views import Views
+from projections.store.views import Views
 from service.lane.desk import Desk
 from service.lane.link import Answer
 from service.lane.places import InThread

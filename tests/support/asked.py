@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ledger.context import EPOCH
 from projections.as_of import Known
-from projections.follower import Follower
+from projections.following.follower import Follower
 from projections.paging import Listed, Slice
 from tests.projections.feed import Feed, views_beside
 from tests.support.scenario import Scenario

@@ -22,8 +22,8 @@ from ledger.log.database import Database
 from ledger.log.opening import open_log
 from okr.v1.operations_service_pb2 import GetStatusRequest
 from okr.v1.score_service_pb2 import GetScorecardRequest, GetTeamRequest
-from projections.duty import this_process
-from projections.views import Views
+from projections.store.claims import this_process
+from projections.store.views import Views
 from tests.support.ask import team
 from tests.support.databases import ledger
 from tests.support.server_process import ServerProcess, environment, okr_ledger, run, server_process

@@ -16,15 +16,15 @@ from sqlalchemy.exc import DBAPIError
 
 from ledger.log.errors import LogUnavailable
 from projections.errors import Displaced, ReadModelsUnavailable
-from projections.generations import Generations
+from projections.store.generations import Generations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from threading import Event
 
     from ledger.log.database import Database
-    from projections.generation import Generation, Reading
-    from projections.views import Views
+    from projections.store.generation import Generation, Reading
+    from projections.store.views import Views
 
 LOOK_SECONDS: Final = 0.1
 """How often the replica is asked how far it is."""

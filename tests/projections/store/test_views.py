@@ -14,12 +14,12 @@ from projections import plan, revisions
 from projections.adjustments import AdjustmentRow, adjustments
 from projections.alignments import AlignmentRow, alignments
 from projections.check_ins import CheckInRow, check_ins
-from projections.database import CATALOGUE, dialect_of, views_file, writer
 from projections.errors import Displaced
-from projections.follower import Follower
+from projections.following.follower import Follower
 from projections.models import READ_MODELS
 from projections.plan import Membership, members
-from projections.views import version_of
+from projections.store.database import CATALOGUE, dialect_of, views_file, writer
+from projections.store.views import version_of
 from tests.projections.feed import Feed, dump, quarter, views_beside
 from tests.support.databases import ledger
 

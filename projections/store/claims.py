@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
 from typing import TYPE_CHECKING, Any, Protocol
 
-from projections import postgres
-from projections.database import CATALOGUE, views_file
 from projections.errors import ReadModelsUnavailable
+from projections.store import postgres
+from projections.store.database import CATALOGUE, views_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
     from psycopg import Connection as Session
 
     from ledger.log.database import Database
+
+
+def this_process() -> str:
+    """This process, as others are told of it: `HOST:PID`, at most 40 characters of the host."""
+    return f"{socket.gethostname()[:40]}:{os.getpid()}"
 
 
 class Claim(Protocol):

@@ -12,10 +12,10 @@ import pytest
 
 from ledger.log.errors import DeadlinePassed
 from projections.errors import ProjectionStopped
-from projections.follower import Follower
-from projections.progress import NOTHING, Progress
-from projections.views import Views
-from projections.watcher import Watcher
+from projections.following.follower import Follower
+from projections.following.watcher import Watcher
+from projections.store.progress import NOTHING, Progress
+from projections.store.views import Views
 from tests.projections.feed import Feed, quarter, views_beside
 
 

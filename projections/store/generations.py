@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Column, MetaData, Table, delete, func, insert, inspect, select, update
 
-from projections.claims import claims_beside
-from projections.database import (
+from projections.store.claims import claims_beside
+from projections.store.database import (
     CATALOGUE,
     begin_alone,
     drop,
@@ -23,15 +23,15 @@ from projections.database import (
     reads_told,
     recorder,
 )
-from projections.generation import Generation
-from projections.tables import TEXT, WHOLE
+from projections.store.generation import Generation
+from projections.store.tables import TEXT, WHOLE
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
 
     from ledger.log.contract import LogIdentity
     from ledger.log.database import Database
-    from projections.claims import Claim
+    from projections.store.claims import Claim
 
 TABLES = MetaData()
 

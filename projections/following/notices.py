@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from ledger.log.errors import LogUnavailable
-from projections import postgres
+from projections.store import postgres
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import MetaData, and_, func, or_, select
 
-from projections.database import both
+from projections.store.database import both
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

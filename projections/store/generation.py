@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from projections.database import (
+from projections.errors import Displaced
+from projections.store.database import (
     insert_rows,
     make_room,
     reader,
@@ -18,9 +19,8 @@ from projections.database import (
     tell,
     writer,
 )
-from projections.errors import Displaced
-from projections.tables import TABLES
-from projections.tracking import PROJECTION, Tracker, is_laid_out
+from projections.store.tables import TABLES
+from projections.store.tracking import PROJECTION, Tracker, is_laid_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ledger.log.database import Database
     from projections.errors import FailingEvent
     from projections.read_model import Batch
-    from projections.tracking import Tracked
+    from projections.store.tracking import Tracked
 
 
 @dataclass(frozen=True, slots=True)

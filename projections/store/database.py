@@ -11,8 +11,8 @@ from sqlalchemy import URL, bindparam, create_engine, event, insert
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from projections import postgres
 from projections.errors import ReadModelsUnavailable
+from projections.store import postgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -190,7 +190,10 @@ def take_time(connection: Connection) -> None:
 
 
 def tell(connection: Connection, log: Database, position: int) -> None:
-    """Tells other processes of a position when the transaction ends; see `projections.notices`."""
+    """Tells other processes of a position when the transaction ends.
+
+    They hear of it through `projections.following.notices`.
+    """
     if log.is_postgres:
         postgres.notify(connection, postgres.views_channel(log), position)
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from threading import Event
 
-    from projections.duty import Duty
-    from projections.follower import Follower
-    from projections.watcher import Watcher
+    from projections.following.duty import Duty
+    from projections.following.follower import Follower
+    from projections.following.watcher import Watcher
 
 TRY_SECONDS: Final = 1.0
 """How often a process that stands by tries to follow: within that it takes over."""

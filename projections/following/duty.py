@@ -7,14 +7,13 @@ one server has the ledger, and nobody stands by.
 
 from __future__ import annotations
 
-import os
-import socket
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import structlog
 
 from ledger.log.errors import LogUnavailable
-from projections import postgres
+from projections.store import postgres
+from projections.store.claims import this_process
 
 if TYPE_CHECKING:
     from psycopg import Connection as Session
@@ -31,11 +30,6 @@ A process that follows asks at least every half second whether it still may.
 """
 
 log = structlog.get_logger(__name__)
-
-
-def this_process() -> str:
-    """This process, as others are told of it: `HOST:PID`, at most 40 characters of the host."""
-    return f"{socket.gethostname()[:40]}:{os.getpid()}"
 
 
 class Duty(Protocol):

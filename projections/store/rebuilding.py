@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from projections.comparing import compare
 from projections.errors import ReadModelsUnavailable, TablesDiffer, TablesUnavailable
+from projections.store.comparing import compare
 
 if TYPE_CHECKING:
-    from projections.building import Building
-    from projections.follower import Source
-    from projections.views import Views
+    from projections.event import Followed
+    from projections.store.building import Building
+    from projections.store.views import Views
 
 Tell = Callable[[str, int], None]
 """Told what is being done, and the position that has been reached."""
@@ -50,7 +50,7 @@ class Rebuilt:
 
 def rebuild(
     views: Views,
-    source: Source,
+    source: Followed,
     *,
     afresh: bool = False,
     despite_differences: bool = False,
@@ -76,7 +76,7 @@ def rebuild(
 
 
 def _rebuilt(
-    views: Views, source: Source, afresh: bool, despite_differences: bool, tell: Tell
+    views: Views, source: Followed, afresh: bool, despite_differences: bool, tell: Tell
 ) -> Rebuilt:
     with closing(views.build(source, afresh=afresh)) as building:
         _catch_up(building, "building", tell)
@@ -108,7 +108,7 @@ def _catch_up(building: Building, doing: str, tell: Tell) -> None:
         tell(doing, building.position)
 
 
-def _compared(views: Views, building: Building, source: Source) -> Comparison:
+def _compared(views: Views, building: Building, source: Followed) -> Comparison:
     """Holds what was built against what serves the same version, where anything does."""
     used = views.generations.use()
     if used is None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from threading import Event
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from ledger.log.errors import LogUnavailable
-from projections.database import UNAVAILABLE
 from projections.errors import (
     Displaced,
     FailingEvent,
@@ -18,15 +17,15 @@ from projections.errors import (
     Relieved,
 )
 from projections.read_model import Folding
+from projections.store.database import UNAVAILABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ledger.event import Record
-    from ledger.log.contract import Head
-    from projections.building import Building
+    from projections.event import Followed
     from projections.read_model import Batch
-    from projections.views import Views
+    from projections.store.building import Building
+    from projections.store.views import Views
 
 BATCH: Final = 1000
 """The most events of a transaction."""
@@ -46,14 +45,6 @@ PASSING: Final = (*UNAVAILABLE, ReadModelsUnavailable, LogUnavailable, RebuildRu
 log = structlog.get_logger(__name__)
 
 
-class Source(Protocol):
-    """What following asks of a log; see `ledger.log.contract.LogReader`."""
-
-    def head(self) -> Head: ...
-
-    def read(self, after_position: int, limit: int) -> list[Record]: ...
-
-
 class Follower:
     """Folds the log into the read models, each event exactly once, and never skips one.
 
@@ -64,7 +55,7 @@ class Follower:
 
     def __init__(
         self,
-        source: Source,
+        source: Followed,
         views: Views,
         *,
         poll_seconds: float = POLL_SECONDS,

@@ -12,16 +12,16 @@ from shutil import copytree
 import pytest
 from sqlalchemy import Engine, event, inspect, text
 
-from projections import building
-from projections.duty import this_process
 from projections.errors import FailingEvent, RebuildRunning, TablesDiffer
-from projections.follower import Follower
-from projections.generations import State
+from projections.following.follower import Follower
+from projections.following.watcher import Watcher
 from projections.models import READ_MODELS
-from projections.rebuilding import rebuild
-from projections.tables import TABLES
-from projections.views import Views
-from projections.watcher import Watcher
+from projections.store import building
+from projections.store.claims import this_process
+from projections.store.generations import State
+from projections.store.rebuilding import rebuild
+from projections.store.tables import TABLES
+from projections.store.views import Views
 from tests.projections.feed import (
     Feed,
     dump,

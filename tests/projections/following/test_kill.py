@@ -14,10 +14,10 @@ import pytest
 from sqlalchemy import Engine, event
 
 from ledger.log.database import Database
-from projections import follower as following
-from projections.follower import Follower
-from projections.tracking import Tracker
-from projections.views import Views
+from projections.following import follower as following
+from projections.following.follower import Follower
+from projections.store.tracking import Tracker
+from projections.store.views import Views
 from tests.projections.feed import Feed, dump, quarter, serving_from_the_start, views_beside
 from tests.support.databases import ledger
 from tests.support.server_process import ROOT, environment

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from projections.duty import this_process
 from projections.errors import RebuildRunning
 from projections.read_model import Folding
+from projections.store.claims import this_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from projections.follower import Source
-    from projections.generation import Generation
-    from projections.generations import Generations
+    from projections.event import Followed
     from projections.read_model import ReadModel
+    from projections.store.generation import Generation
+    from projections.store.generations import Generations
 
 PAGE: Final = 5_000
 """The most events of a transaction; memory grows with it, and larger ones are no faster."""
@@ -40,7 +40,7 @@ class Building:
 
     def __init__(
         self,
-        source: Source,
+        source: Followed,
         generations: Generations,
         models: Iterable[ReadModel],
         *,

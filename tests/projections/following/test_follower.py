@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
-from projections import follower as following
 from projections.errors import Displaced, FailingEvent
-from projections.follower import Follower
+from projections.following import follower as following
+from projections.following.follower import Follower
 from projections.models import READ_MODELS
 from projections.read_model import Batch
 from tests.projections.feed import (

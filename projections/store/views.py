@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import structlog
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from projections.building import Building
-from projections.database import UNAVAILABLE, dialect_of
 from projections.errors import Displaced, ReadModelsUnavailable
-from projections.generations import Generations
 from projections.models import READ_MODELS
-from projections.progress import Progress
-from projections.tables import TABLES
-from projections.tracking import PROJECTION
+from projections.store.building import Building
+from projections.store.database import UNAVAILABLE, dialect_of
+from projections.store.generations import Generations
+from projections.store.progress import Progress
+from projections.store.tables import TABLES
+from projections.store.tracking import PROJECTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
     from ledger.log.contract import LogIdentity
     from ledger.log.database import Database
-    from projections.claims import Claim
     from projections.errors import FailingEvent
-    from projections.follower import Source
-    from projections.generation import Generation, Reading
-    from projections.generations import Entry
+    from projections.event import Followed
     from projections.read_model import Batch, ReadModel
-    from projections.tracking import Tracked
+    from projections.store.claims import Claim
+    from projections.store.generation import Generation, Reading
+    from projections.store.generations import Entry
+    from projections.store.tracking import Tracked
 
 log = structlog.get_logger(__name__)
 
@@ -85,7 +85,7 @@ class Views:
         self._read: Opened | None = None
         self._left: list[Opened] = []
 
-    def open(self, source: Source) -> int | None:
+    def open(self, source: Followed) -> int | None:
         """Opens the generation that serves; the position that it holds.
 
         Removes those before it that nobody uses. None if there is none yet, or if it is ahead of
@@ -104,7 +104,7 @@ class Views:
         self.sweep()
         return position
 
-    def build(self, source: Source, *, afresh: bool = False) -> Building:
+    def build(self, source: Followed, *, afresh: bool = False) -> Building:
         """A new generation beside the one that serves; whoever asks closes it.
 
         Raises:

@@ -16,11 +16,11 @@ from structlog.testing import capture_logs
 from okr.v1 import events_pb2 as facts
 from okr.v1.event_record_pb2 import EventMetadata
 from projections.errors import FailingEvent, ProjectionStopped
-from projections.follower import Follower
+from projections.following.follower import Follower
+from projections.following.watcher import Watcher
 from projections.models import READ_MODELS
 from projections.read_model import Folding
-from projections.views import Views
-from projections.watcher import Watcher
+from projections.store.views import Views
 from tests.projections.feed import DAY, Feed, dump, quarter, views_beside
 
 pytestmark = pytest.mark.usefixtures("each_database")

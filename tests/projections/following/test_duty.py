@@ -10,8 +10,9 @@ import psycopg
 import pytest
 
 from ledger.log.database import Database
-from projections.duty import Shared, duty_beside, this_process
-from projections.notices import CALLED, Notices
+from projections.following.duty import Shared, duty_beside
+from projections.following.notices import CALLED, Notices
+from projections.store.claims import this_process
 
 pytestmark = pytest.mark.contract
 

@@ -8,9 +8,9 @@ from eventsourcing.persistence import TrackingRecorder
 from eventsourcing.tests.persistence import TrackingRecorderTestCase
 
 from ledger.log.database import Database
-from projections.database import writer
-from projections.tables import TABLES
-from projections.tracking import Tracker
+from projections.store.database import writer
+from projections.store.tables import TABLES
+from projections.store.tracking import Tracker
 
 
 class TestTracker(TrackingRecorderTestCase):

@@ -14,9 +14,9 @@ from projections import adjustments, alignments, chronicle, known_check_ins, pla
 from projections.audit import measured, revision_lists
 from projections.audit.revision_lists import Level
 from projections.filtering.order import Order
-from projections.follower import Follower
+from projections.following.follower import Follower
 from projections.known_check_ins import counts, in_force
-from projections.tables import TABLES, WIDTHS
+from projections.store.tables import TABLES, WIDTHS
 from tests.projections.feed import DAY, Feed, views_beside
 
 QUERIES: dict[str, Select[Any]] = {

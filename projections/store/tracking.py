@@ -9,7 +9,7 @@ from eventsourcing.persistence import IntegrityError, Tracking, TrackingRecorder
 from sqlalchemy import Column, Table, insert, inspect, select, update
 
 from projections.errors import Overtaken
-from projections.tables import TABLES, TEXT, WHOLE
+from projections.store.tables import TABLES, TEXT, WHOLE
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine

@@ -10,7 +10,7 @@ import structlog
 from projections.errors import Displaced, ReadModelsUnavailable
 
 if TYPE_CHECKING:
-    from projections.views import Views
+    from projections.store.views import Views
 
 POLL_SECONDS: Final = 0.01
 """How often the position is read while someone waits for it."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from shutil import copytree
+from threading import get_ident
 
 import pytest
 from sqlalchemy import Engine, event, inspect, text
@@ -233,10 +234,14 @@ class Crash(BaseException):
 
 @contextmanager
 def crashing(moment: str, at: int) -> Iterator[None]:
-    """Every connection crashes at the `at`-th statement, or commit, of them all."""
+    """Every connection of this thread crashes at the `at`-th statement, or commit, of them all."""
     left = [at]
+    here = get_ident()
 
     def crash(*_: object) -> None:
+        # Services of other tests may still follow in threads of their own.
+        if get_ident() != here:
+            return
         left[0] -= 1
         if left[0] == 0:
             raise Crash

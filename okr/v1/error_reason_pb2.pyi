@@ -134,36 +134,36 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """ABORTED: other writers changed what the decision read, each time it was taken. The same
     request may be sent again.
     """
-    ERROR_REASON_CARRY_OVER_NOT_LATER: _ErrorReason.ValueType  # 40
+    ERROR_REASON_CARRY_OVER_NOT_LATER: _ErrorReason.ValueType  # 39
     """FAILED_PRECONDITION: a key result is carried over into a cycle that begins later.
     Metadata: `resource`, `parent`.
     """
-    ERROR_REASON_ADJUSTMENT_STATE: _ErrorReason.ValueType  # 45
+    ERROR_REASON_ADJUSTMENT_STATE: _ErrorReason.ValueType  # 40
     """FAILED_PRECONDITION: the adjustment was applied or rejected already.
     Metadata: `resource`, `state` ("APPLIED" or "REJECTED").
     """
-    ERROR_REASON_OWN_PROPOSAL: _ErrorReason.ValueType  # 46
+    ERROR_REASON_OWN_PROPOSAL: _ErrorReason.ValueType  # 41
     """PERMISSION_DENIED: nobody approves their own proposal. Metadata: `resource`, `person`."""
-    ERROR_REASON_PROPOSAL_OUTDATED: _ErrorReason.ValueType  # 47
+    ERROR_REASON_PROPOSAL_OUTDATED: _ErrorReason.ValueType  # 42
     """FAILED_PRECONDITION: the proposal no longer fits; propose again on what is there now.
     Metadata: `resource` (the adjustment), `changed` (the names of what changed meanwhile),
     `positions` (where). A violation of the `google.rpc.PreconditionFailure` for each of these:
     its subject the name, its description the etags before and now, and the events.
     """
-    ERROR_REASON_INSTANTS_REVERSED: _ErrorReason.ValueType  # 50
+    ERROR_REASON_INSTANTS_REVERSED: _ErrorReason.ValueType  # 43
     """INVALID_ARGUMENT: the earlier of two pairs of instants lies after the later one.
     Metadata: `axis` ("known_at" or "effective_at"), `since`, `asOf` (the two positions or days).
     """
-    ERROR_REASON_REPLAY_TOO_LARGE: _ErrorReason.ValueType  # 60
+    ERROR_REASON_REPLAY_TOO_LARGE: _ErrorReason.ValueType  # 44
     """RESOURCE_EXHAUSTED: the cycle has more events than a replay takes; ask for a team.
     Metadata: `events`, `limit`.
     """
-    ERROR_REASON_OUTCOME_UNKNOWN: _ErrorReason.ValueType  # 900
+    ERROR_REASON_OUTCOME_UNKNOWN: _ErrorReason.ValueType  # 45
     """UNAVAILABLE: the answer was lost on its way from the log (the database or the write lane ended
     meanwhile), and whether the request was written is not known. Sent again with the same request
     id it counts once: it is answered if it was written, and done if not.
     """
-    ERROR_REASON_READ_MODELS_UNAVAILABLE: _ErrorReason.ValueType  # 910
+    ERROR_REASON_READ_MODELS_UNAVAILABLE: _ErrorReason.ValueType  # 46
     """UNAVAILABLE: the database of the read models cannot be read now. The same request may be sent
     again.
     """
@@ -286,36 +286,36 @@ ERROR_REASON_CONTENDED: ErrorReason.ValueType  # 38
 """ABORTED: other writers changed what the decision read, each time it was taken. The same
 request may be sent again.
 """
-ERROR_REASON_CARRY_OVER_NOT_LATER: ErrorReason.ValueType  # 40
+ERROR_REASON_CARRY_OVER_NOT_LATER: ErrorReason.ValueType  # 39
 """FAILED_PRECONDITION: a key result is carried over into a cycle that begins later.
 Metadata: `resource`, `parent`.
 """
-ERROR_REASON_ADJUSTMENT_STATE: ErrorReason.ValueType  # 45
+ERROR_REASON_ADJUSTMENT_STATE: ErrorReason.ValueType  # 40
 """FAILED_PRECONDITION: the adjustment was applied or rejected already.
 Metadata: `resource`, `state` ("APPLIED" or "REJECTED").
 """
-ERROR_REASON_OWN_PROPOSAL: ErrorReason.ValueType  # 46
+ERROR_REASON_OWN_PROPOSAL: ErrorReason.ValueType  # 41
 """PERMISSION_DENIED: nobody approves their own proposal. Metadata: `resource`, `person`."""
-ERROR_REASON_PROPOSAL_OUTDATED: ErrorReason.ValueType  # 47
+ERROR_REASON_PROPOSAL_OUTDATED: ErrorReason.ValueType  # 42
 """FAILED_PRECONDITION: the proposal no longer fits; propose again on what is there now.
 Metadata: `resource` (the adjustment), `changed` (the names of what changed meanwhile),
 `positions` (where). A violation of the `google.rpc.PreconditionFailure` for each of these:
 its subject the name, its description the etags before and now, and the events.
 """
-ERROR_REASON_INSTANTS_REVERSED: ErrorReason.ValueType  # 50
+ERROR_REASON_INSTANTS_REVERSED: ErrorReason.ValueType  # 43
 """INVALID_ARGUMENT: the earlier of two pairs of instants lies after the later one.
 Metadata: `axis` ("known_at" or "effective_at"), `since`, `asOf` (the two positions or days).
 """
-ERROR_REASON_REPLAY_TOO_LARGE: ErrorReason.ValueType  # 60
+ERROR_REASON_REPLAY_TOO_LARGE: ErrorReason.ValueType  # 44
 """RESOURCE_EXHAUSTED: the cycle has more events than a replay takes; ask for a team.
 Metadata: `events`, `limit`.
 """
-ERROR_REASON_OUTCOME_UNKNOWN: ErrorReason.ValueType  # 900
+ERROR_REASON_OUTCOME_UNKNOWN: ErrorReason.ValueType  # 45
 """UNAVAILABLE: the answer was lost on its way from the log (the database or the write lane ended
 meanwhile), and whether the request was written is not known. Sent again with the same request
 id it counts once: it is answered if it was written, and done if not.
 """
-ERROR_REASON_READ_MODELS_UNAVAILABLE: ErrorReason.ValueType  # 910
+ERROR_REASON_READ_MODELS_UNAVAILABLE: ErrorReason.ValueType  # 46
 """UNAVAILABLE: the database of the read models cannot be read now. The same request may be sent
 again.
 """

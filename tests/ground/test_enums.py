@@ -17,12 +17,6 @@ def test_zero_is_unspecified_and_every_value_carries_the_enums_name(enum: EnumDe
     assert all(value.name.startswith(f"{prefix}_") for value in enum.values)
 
 
-# Reasons are handed out in ranges, and some numbers of a range stay free.
-WITHOUT_GAPS = [each for each in ENUMS if each.id != "okr.v1.ErrorReason"]
-
-
-@pytest.mark.parametrize("enum", WITHOUT_GAPS)
+@pytest.mark.parametrize("enum", ENUMS)
 def test_values_are_numbered_without_gaps(enum: EnumDescriptor) -> None:
-    # Reasons are numbered in ranges, one for each part of the API.
-    if enum.name != "ErrorReason":
-        assert sorted(enum.values_by_number) == list(range(len(enum.values)))
+    assert sorted(enum.values_by_number) == list(range(len(enum.values)))

@@ -15,6 +15,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -26,6 +27,14 @@ import psutil
 HOST: Final = "127.0.0.1"
 USER: Final = "postgres"
 START_SECONDS: Final = 60
+BECOME: Final = """
+import os, sys
+user, group, *command = sys.argv[1:]
+os.setgroups([])
+os.setgid(int(group))
+os.setuid(int(user))
+os.execv(command[0], command)
+"""
 ATTEMPTS: Final = 5
 """A free port may be taken by another process before PostgreSQL has it."""
 
@@ -170,14 +179,8 @@ class Postgres:
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
         with (self._folder / "log").open("ab") as log:
-            user, group = _nobody()
             self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                user=user,
-                group=group,
+                _unprivileged(command), stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
@@ -217,16 +220,13 @@ class Postgres:
 
 
 def _run(program: Path, *arguments: str, folder: Path) -> None:
-    user, group = _nobody()
     done = subprocess.run(
-        [str(program), *arguments],
+        _unprivileged([str(program), *arguments]),
         check=False,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         cwd=folder,
-        user=user,
-        group=group,
     )
     if done.returncode:
         said = done.stdout.decode(errors="replace")
@@ -240,17 +240,22 @@ def _new_folder() -> Path:
 
 
 def _hand_over(path: Path) -> None:
-    user, group = _nobody()
-    if user is not None and group is not None:
-        os.chown(path, user, group)
+    if os.geteuid() == 0:
+        nobody = pwd.getpwnam("nobody")
+        os.chown(path, nobody.pw_uid, nobody.pw_gid)
 
 
-def _nobody() -> tuple[int | None, int | None]:
-    """Whom the programs run as, user and group: as ourselves (None) unless we are root."""
+def _unprivileged(command: list[str]) -> list[str]:
+    """The command, run as nobody where we are root.
+
+    A program becomes nobody first. `subprocess` can do that too, but only in a fork of this whole
+    process, which is not safe beside gRPC's threads.
+    """
     if os.geteuid() != 0:
-        return None, None
+        return command
     nobody = pwd.getpwnam("nobody")
-    return nobody.pw_uid, nobody.pw_gid
+    ids = [str(nobody.pw_uid), str(nobody.pw_gid)]
+    return [sys.executable, "-I", "-S", "-c", BECOME, *ids, *command]
 
 
 def _programs(folder: Path) -> Path:

@@ -31,7 +31,8 @@ class LineWriter:
     """
 
     def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+        # What is not written stays here, and not in a buffer that nobody sees.
+        self._file = getattr(file, "raw", file)
         self._waiting: deque[bytes] = deque()
         self._dropped = 0
         self._closing = threading.Event()
@@ -53,21 +54,29 @@ class LineWriter:
         self._thread.join(1.0)
 
     def _run(self) -> None:
+        unwritten = b""
         closing = False
         while not closing:
             closing = self._closing.wait(FLUSH_SECONDS)
-            lines = [self._waiting.popleft() for _ in range(len(self._waiting))]
-            dropped, self._dropped = self._dropped, 0
-            if dropped:
-                lines.append(to_json({"event": "log lines dropped", "lines": dropped}))
-            if not lines:
-                continue
+            if closing or not unwritten:
+                unwritten += self._taken()
             try:
-                self._file.write(b"\n".join(lines) + b"\n")
-                self._file.flush()
-            except (OSError, ValueError):
+                while unwritten and (written := self._file.write(unwritten)):
+                    unwritten = unwritten[written:]
+            except (BrokenPipeError, ValueError):
                 # Nobody reads any more, and there is no other place to say so.
                 return
+            except OSError:
+                # A full disk passes: lines wait, as many as may, and the rest are counted.
+                continue
+
+    def _taken(self) -> bytes:
+        """The lines that wait, with their ends."""
+        lines = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        dropped, self._dropped = self._dropped, 0
+        if dropped:
+            lines.append(to_json({"event": "log lines dropped", "lines": dropped}))
+        return b"".join(line + b"\n" for line in lines)
 
 
 class StandardHandler(logging.Handler):

@@ -23,12 +23,6 @@ if TYPE_CHECKING:
 FOLLOWER: Final = "okr-ledger follower "
 """What the session that holds a lock is called, before the name of its process."""
 
-GONE_SECONDS: Final = 10
-"""After how long PostgreSQL ends the session of a process that is silent, hung or unreachable.
-
-A process that follows asks at least every half second whether it still may.
-"""
-
 log = structlog.get_logger(__name__)
 
 
@@ -123,7 +117,8 @@ class Shared:
         session = postgres.connect(self._database)
         for name, value in {
             "application_name": FOLLOWER + this_process(),
-            "idle_session_timeout": f"{GONE_SECONDS}s",
+            # A process that follows asks at least every half second whether it still may.
+            "idle_session_timeout": f"{postgres.GONE_SECONDS}s",
             "tcp_keepalives_idle": "3",
             "tcp_keepalives_interval": "2",
             "tcp_keepalives_count": "3",

@@ -32,7 +32,14 @@ _READING: Final = {
     "plan_cache_mode": "force_custom_plan",
     "jit": "off",
 }
-_WRITING: Final = {
+GONE_SECONDS: Final = 10
+"""After how long PostgreSQL ends the session of a process that is silent, hung or unreachable."""
+
+_CHANGING: Final = {
+    # A process that is frozen in a transaction keeps no row from whoever relieves it.
+    "idle_in_transaction_session_timeout": f"{GONE_SECONDS}s",
+}
+_WRITING: Final = _CHANGING | {
     # They can be built anew: a crash may cost the last batches, never their consistency.
     "synchronous_commit": "off",
 }
@@ -68,7 +75,7 @@ def engine(database: Database, number: int, *, read_only: bool, **pool: Any) -> 
 
     def session() -> Session[Any]:
         made = connect(database, number)
-        settings = _READING if read_only else _WRITING if number else {}
+        settings = _READING if read_only else _WRITING if number else _CHANGING
         for name, value in settings.items():
             made.execute("SELECT set_config(%s, %s, false)", (name, value))
         made.autocommit = False

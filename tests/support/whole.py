@@ -78,6 +78,7 @@ class Caller:
         self.channel = channel
         self.address = address
         self.token = ""
+        self._position = 0
 
     def ask(
         self, request: Message, metadata: Metadata = (), timeout: float = TIMEOUT_SECONDS
@@ -85,8 +86,9 @@ class Caller:
         """The answer of the only method that takes the request."""
         kind: Any = GetMessageClass(METHODS[request.DESCRIPTOR.full_name].output_type)
         answer = kind.FromString(self.send(self._fresh(request), metadata, timeout))
-        if "request_id" in request.DESCRIPTOR.fields_by_name:
-            self.token = answer.token
+        # The answer to a repeated request is of the past.
+        if "request_id" in request.DESCRIPTOR.fields_by_name and answer.position > self._position:
+            self.token, self._position = answer.token, answer.position
         return answer
 
     def _fresh(self, request: Message) -> Message:

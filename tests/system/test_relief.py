@@ -18,7 +18,7 @@ from ledger.log.database import Database
 from okr.v1 import score_service_pb2 as scores
 from okr.v1.operations_service_pb2 import GetStatusRequest
 from okr.v1.values_pb2 import AsOf
-from projections.following.duty import GONE_SECONDS
+from projections.store.postgres import GONE_SECONDS
 from tests.support.ask import team
 from tests.support.interrupted import Ledger, Stream, assert_each_is_there_once
 from tests.support.server_process import follower_process, okr_ledger, server_process

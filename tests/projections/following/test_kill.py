@@ -52,7 +52,7 @@ def test_killed_at_each_point_of_a_batch(tmp_path: Path, point: str) -> None:
         serving_from_the_start(folder, feed).close()
     at = ledger(killed)
     ended = subprocess.run(
-        [sys.executable, "-m", "tests.projections.test_kill", point],
+        [sys.executable, "-m", "tests.projections.following.test_kill", point],
         cwd=ROOT,
         env=environment() | {"OKR_DATABASE_URL": at.url, "OKR_DATABASE_SCHEMA": at.schema},
         check=False,

@@ -12,19 +12,19 @@ from eventsourcing.sqlite import SQLiteApplicationRecorder
 from ledger.log import schema
 from ledger.log.appending import STREAMS_AT, Appender
 from ledger.log.datastore import LedgerDatastore
+from ledger.log.library import Notifications, stored_fact
 from ledger.log.reading import RECORDS, SQLiteLogReader, read_head
 from ledger.log.snapshot_file import SnapshotFile, snapshots_file
 from ledger.log.statements import insert_rows, select_matching
-from ledger.log.stored import NotifiedFact, StoredFact
+from ledger.log.stored import StoredFact
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Collection, Iterator, Sequence
 
-    from eventsourcing.persistence import Notification, StoredEvent
+    from eventsourcing.persistence import StoredEvent
     from eventsourcing.sqlite import SQLiteCursor
 
-    from ledger.event import Record
     from ledger.log.contract import Append, LogIdentity, Outcome
     from ledger.log.snapshots import SnapshotStore
 
@@ -34,7 +34,7 @@ def now_us() -> int:
     return time.time_ns() // 1_000
 
 
-class LedgerRecorder(SQLiteLogReader, SQLiteApplicationRecorder):
+class LedgerRecorder(SQLiteLogReader, Notifications, SQLiteApplicationRecorder):
     """A log in a file, an `EventLog`; for the library an application recorder with text ids.
 
     The library's way of writing, `insert_events`, takes the stream versions as given and is all or
@@ -149,25 +149,7 @@ class LedgerRecorder(SQLiteLogReader, SQLiteApplicationRecorder):
             parameters.append(lte)
         query += f" ORDER BY stream_version {'DESC' if desc else 'ASC'} LIMIT ?"
         parameters.append(-1 if limit is None else limit)
-        return [
-            StoredFact(r.stream, r.stream_version, r.event_type, r.payload, r.metadata)
-            for r in self._records(query, parameters)
-        ]
-
-    def select_notifications(
-        self,
-        start: int | None,
-        limit: int,
-        stop: int | None = None,
-        topics: Sequence[str] = (),
-        *,
-        inclusive_of_start: bool = True,
-    ) -> list[Notification]:
-        after = (start or 0) - 1 if inclusive_of_start else (start or 0)
-        records = self.list_events(
-            event_types=topics, after=max(after, 0), limit=limit, up_to_position=stop
-        )
-        return [_notified(record) for record in records]
+        return [stored_fact(record) for record in self._records(query, parameters)]
 
     def max_notification_id(self) -> int:
         # The library's contract is None for an empty log; its class for SQLite says int.
@@ -204,9 +186,3 @@ def open_log(
         log.close()
         raise
     return log
-
-
-def _notified(r: Record) -> NotifiedFact:
-    return NotifiedFact(
-        r.stream, r.stream_version, r.event_type, r.payload, id=r.position, metadata=r.metadata
-    )

@@ -9,6 +9,7 @@ from eventsourcing.postgres import PostgresApplicationRecorder
 from psycopg.rows import dict_row
 
 from ledger.log.errors import OutcomeUnknown
+from ledger.log.library import Notifications, stored_fact
 from ledger.log.postgres import schema
 from ledger.log.postgres.appending import CALL, asked, outcomes
 from ledger.log.postgres.clock import SampledClock
@@ -17,15 +18,14 @@ from ledger.log.postgres.failures import is_lost, reason_of
 from ledger.log.postgres.notices import Notifier, channel
 from ledger.log.postgres.reading import RECORDS, PostgresLogReader
 from ledger.log.postgres.snapshots import SnapshotTable
-from ledger.log.stored import NotifiedFact, StoredFact
+from ledger.log.stored import StoredFact
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from eventsourcing.persistence import Notification, StoredEvent
+    from eventsourcing.persistence import StoredEvent
     from psycopg import Connection
 
-    from ledger.event import Record
     from ledger.log.contract import Append, LogIdentity, Outcome
     from ledger.log.database import Database
     from ledger.log.snapshots import SnapshotStore
@@ -57,7 +57,7 @@ STREAM_VERSIONS: Final = """
 """
 
 
-class LedgerRecorder(PostgresLogReader, PostgresApplicationRecorder):
+class LedgerRecorder(PostgresLogReader, Notifications, PostgresApplicationRecorder):
     """A log in a schema, an `EventLog`; for the library an application recorder with text ids.
 
     The library's way of writing, `insert_events`, takes the stream versions as given and is all or
@@ -158,24 +158,9 @@ class LedgerRecorder(PostgresLogReader, PostgresApplicationRecorder):
         query += " AND stream_version <= coalesce(%s, stream_version)"
         query += " ORDER BY stream_version DESC LIMIT %s" if desc else " ORDER BY 3 LIMIT %s"
         return [
-            StoredFact(r.stream, r.stream_version, r.event_type, r.payload, r.metadata)
-            for r in self._records(query, [str(originator_id), gt or 0, lte, limit])
+            stored_fact(record)
+            for record in self._records(query, [str(originator_id), gt or 0, lte, limit])
         ]
-
-    def select_notifications(
-        self,
-        start: int | None,
-        limit: int,
-        stop: int | None = None,
-        topics: Sequence[str] = (),
-        *,
-        inclusive_of_start: bool = True,
-    ) -> list[Notification]:
-        after = (start or 0) - 1 if inclusive_of_start else (start or 0)
-        records = self.list_events(
-            event_types=topics, after=max(after, 0), limit=limit, up_to_position=stop
-        )
-        return [_notified(record) for record in records]
 
     def max_notification_id(self) -> int | None:
         return self.head().position or None
@@ -202,9 +187,3 @@ def open_log(database: Database, *, read_only: bool = False) -> LedgerRecorder:
         log.close()
         raise
     return log
-
-
-def _notified(r: Record) -> NotifiedFact:
-    return NotifiedFact(
-        r.stream, r.stream_version, r.event_type, r.payload, id=r.position, metadata=r.metadata
-    )

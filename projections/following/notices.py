@@ -33,6 +33,9 @@ SILENCE_SECONDS: Final = 5.0
 PAUSE_SECONDS: Final = 1.0
 """The pause before another session is tried."""
 
+POSITION_DIGITS: Final = 19
+"""The most digits of a position, which is a bigint; a notice may carry thousands."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -45,7 +48,8 @@ def log_channel(database: Database) -> str:
 
 def position_of(payload: str) -> int:
     """The position that a notice carries, 0 where it is none of ours: anybody may send one."""
-    return int(payload) if payload.isascii() and payload.isdigit() else 0
+    ours = payload.isascii() and payload.isdigit() and len(payload) <= POSITION_DIGITS
+    return int(payload) if ours else 0
 
 
 class Notices:

@@ -105,6 +105,8 @@ def test_notices_are_heard_again_after_their_session_was_ended(
     until(lambda: heard == [0, 1, 0, 2])
     tell(postgres_database, "anybody may send this")
     until(lambda: heard == [0, 1, 0, 2, 0])
+    tell(postgres_database, "9" * 7_000)
+    until(lambda: heard == [0, 1, 0, 2, 0, 0])
     stop.set()
     thread.join()
 

@@ -138,18 +138,12 @@ class Generations:
                 .where(*self._mine(), generations.c.state == State.SERVING)
                 .values(state=State.RETIRED)
             )
-            connection.execute(
-                update(generations)
-                .where(generations.c.number == number)
-                .values(state=State.SERVING)
-            )
+            _change(connection, number, state=State.SERVING)
 
     def take_over(self, number: int, builder: str) -> None:
         """Says who builds on; for the holder of the claim to build."""
         with self._recorder.begin() as connection:
-            connection.execute(
-                update(generations).where(generations.c.number == number).values(builder=builder)
-            )
+            _change(connection, number, builder=builder)
 
     def builder(self) -> str:
         """Who builds, empty if that cannot be told."""
@@ -159,11 +153,7 @@ class Generations:
     def retire(self, number: int) -> None:
         """Has a generation serve no more."""
         with self._recorder.begin() as connection:
-            connection.execute(
-                update(generations)
-                .where(generations.c.number == number)
-                .values(state=State.RETIRED)
-            )
+            _change(connection, number, state=State.RETIRED)
 
     def use(self) -> tuple[Entry, Claim] | None:
         """The generation that serves, kept from being removed; None if there is none yet."""
@@ -183,8 +173,12 @@ class Generations:
         return None
 
     def discard(self, number: int) -> None:
-        """Removes a generation that was never finished; for the holder of the claim to build."""
-        self._forget(number)
+        """Removes a generation; for the holder of the claim to build, or to remove it."""
+        # First, so that nobody takes tables for whole of which some are removed already.
+        self.retire(number)
+        with self._recorder.begin() as connection:
+            drop(connection, self.log, number)
+            connection.execute(delete(generations).where(generations.c.number == number))
 
     def sweep(self) -> list[int]:
         """Removes what no longer serves and nobody uses; the numbers of what is removed.
@@ -237,17 +231,10 @@ class Generations:
         if claim is None:
             return False
         try:
-            self._forget(number)
+            self.discard(number)
         finally:
             claim.release()
         return True
-
-    def _forget(self, number: int) -> None:
-        # First, so that nobody takes tables for whole of which some are removed already.
-        self.retire(number)
-        with self._recorder.begin() as connection:
-            drop(connection, self.log, number)
-            connection.execute(delete(generations).where(generations.c.number == number))
 
     def _is_laid_out(self, connection: Connection) -> bool:
         if not self._found:
@@ -269,3 +256,7 @@ class Generations:
 
 def _values(entry: Entry) -> dict[str, object]:
     return {column.name: getattr(entry, column.name) for column in generations.c}
+
+
+def _change(connection: Connection, number: int, **values: str) -> None:
+    connection.execute(update(generations).where(generations.c.number == number).values(**values))

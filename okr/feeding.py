@@ -23,7 +23,7 @@ MESSAGE_AT_MOST: Final = 256
 MESSAGE_BYTES: Final = 512 * 1024
 """The size at which a message takes no further check-in; the service takes twice as much."""
 AHEAD: Final = 4 * MESSAGE_AT_MOST
-"""The most check-ins that are sent and not acknowledged: what the service takes of a stream."""
+"""The most check-ins that are sent and not acknowledged; the service takes fewer of a stream."""
 
 
 @dataclass(frozen=True, slots=True)

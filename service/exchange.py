@@ -15,7 +15,7 @@ from grpc_status import rpc_status
 
 from ledger.call import CALL, Call
 from service.errors import Refused, told
-from service.identity import Identify, self_named
+from service.identity.self_named import self_named
 from service.refusals import (
     CallTooLate,
     RequestTooLarge,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from ledger.call import Caller
+    from service.identity.principal import Identify, Principal
     from service.lane.link import Answer
 
     Context = aio.ServicerContext[Any, Any]
@@ -71,8 +72,8 @@ class Exchange:
     Cancellation, and an abort by the method itself, pass through. A typed error is answered with
     its status, anything else with INTERNAL and the id under which it was logged. The request log
     gets one entry: `method`, `code`, `milliseconds` and, as far as the call came, `actor`,
-    `on_behalf_of`, `request_id`, `position`, `reason`; of a call that carries many requests also
-    `requests` and `refused`, which count them.
+    `on_behalf_of`, `authenticated_by`, `request_id`, `position`, `reason`; of a call that carries
+    many requests also `requests` and `refused`, which count them.
     """
 
     __slots__ = ("_began", "_context", "_deadline", "_entry", "_gate", "_path")
@@ -89,7 +90,7 @@ class Exchange:
         self._gate.calls += 1
         return self
 
-    def caller(self, raw: bytes) -> Caller:
+    async def principal(self, raw: bytes) -> Principal:
         """Who sends so many bytes; notes until when the call may last.
 
         Raises:
@@ -103,36 +104,40 @@ class Exchange:
             if left <= 0:
                 raise CallTooLate
             self._deadline = self._began + left
-        caller = gate.identify(self._context.invocation_metadata() or ())
-        entry["actor"] = caller.actor
-        if caller.on_behalf_of:
-            entry["on_behalf_of"] = caller.on_behalf_of
+        context = self._context
+        principal = await gate.identify(context.invocation_metadata() or (), context.auth_context)
+        actor, on_behalf_of = principal.caller
+        entry["actor"] = actor
+        if on_behalf_of:
+            entry["on_behalf_of"] = on_behalf_of
+        entry["authenticated_by"] = principal.credential
         if len(raw) > MESSAGE_BYTES:
             raise RequestTooLarge(len(raw), MESSAGE_BYTES)
-        return caller
+        return principal
 
-    def admit(self, raw: bytes, codec: Codec) -> Message:
+    async def admit(self, raw: bytes, codec: Codec) -> Message:
         """The request, checked; sets `CALL` for the method.
 
         Raises:
             Refusal: one of those in `service.refusals`, or FieldInvalid.
         """
-        caller = self.caller(raw)
+        principal = await self.principal(raw)
         request = self._gate.validation.read(codec.parse, codec.request_name, raw)
         if request_id := getattr(request, "request_id", ""):
             self._entry["request_id"] = request_id
-        CALL.set(Call(self._path, caller, self._deadline))
+        CALL.set(Call(self._path, principal.caller, self._deadline))
         return request
 
     async def hand_over(self, raw: bytes, write: Write) -> bytes:
         """The response's bytes from the write lane, which checks the request itself.
 
         Raises:
-            Refusal: as `caller`.
+            Refusal: as `principal`.
             LogError: the lane cannot take the call.
             Refused: the lane has refused it.
         """
-        return self.took(await write(raw, self.caller(raw), self._deadline))
+        principal = await self.principal(raw)
+        return self.took(await write(raw, principal.caller, self._deadline))
 
     @property
     def deadline(self) -> float | None:

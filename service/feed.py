@@ -13,6 +13,7 @@ from ledger.log.errors import ShuttingDown
 
 if TYPE_CHECKING:
     from service.exchange import Context, Exchange, Write
+    from service.identity.principal import Principal
     from service.lane.link import Answer
     from service.streams import Stream
 
@@ -33,12 +34,19 @@ class Feed:
     turn. A caller who does not take the answers is not read from.
     """
 
-    def __init__(self, exchange: Exchange, stream: Stream, context: Context, write: Write) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        principal: Principal,
+        stream: Stream,
+        context: Context,
+        write: Write,
+    ) -> None:
         self._exchange = exchange
         self._stream = stream
         self._context = context
         self._write = write
-        self._caller = exchange.caller(b"")
+        self._caller = principal.caller
         self._under_way: deque[asyncio.Task[Answer]] = deque()
         self._sizes: deque[int] = deque()
         self._size_bytes = 0

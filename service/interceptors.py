@@ -80,7 +80,8 @@ def surrounded(gate: Gate, path: str, handler: Handler) -> Handler | None:
 
         async def answer(raw: bytes, context: Context) -> bytes:
             async with Exchange(gate, path, context) as exchange:
-                return exchange.seal(await unary(exchange.admit(raw, codec), context), codec)
+                request = await exchange.admit(raw, codec)
+                return exchange.seal(await unary(request, context), codec)
 
         return grpc.unary_unary_rpc_method_handler(answer)
 
@@ -88,7 +89,7 @@ def surrounded(gate: Gate, path: str, handler: Handler) -> Handler | None:
 
         async def answers(raw: bytes, context: Context) -> None:
             async with Exchange(gate, path, context) as exchange:
-                request = exchange.admit(raw, codec)
+                request = await exchange.admit(raw, codec)
                 # Closed here and not by the garbage collector, so that its clean-up runs now.
                 async with (
                     gate.streams.open(context) as opened,
@@ -116,7 +117,9 @@ def fed(gate: Gate, path: str, write: Write) -> Handler:
     """A handler of a method whose stream of messages goes to the write lane as they come."""
 
     async def answers(_messages: object, context: Context) -> None:
-        async with Exchange(gate, path, context) as exchange, gate.streams.open(context) as opened:
-            await Feed(exchange, opened, context, write).run()
+        async with Exchange(gate, path, context) as exchange:
+            principal = await exchange.principal(b"")
+            async with gate.streams.open(context) as opened:
+                await Feed(exchange, principal, opened, context, write).run()
 
     return grpc.stream_stream_rpc_method_handler(answers)

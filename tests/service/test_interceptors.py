@@ -461,6 +461,7 @@ def test_each_call_has_one_entry(
         "code": "OK",
         "actor": "services/crm",
         "on_behalf_of": "people/7f3a",
+        "authenticated_by": "none",
         "request_id": request.request_id,
         "position": 7,
     }

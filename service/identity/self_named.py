@@ -1,18 +1,17 @@
-"""Who calls.
-
-Without authentication, which is allowed on loopback only, callers name themselves in the call's
-metadata. Tokens and client certificates will be further functions of the type `Identify`.
-"""
+"""Callers that name themselves: without authentication, which is allowed on loopback only."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ledger.call import Caller
 from ledger.refusals import invalid
+from service.identity.principal import Principal
+
+if TYPE_CHECKING:
+    from service.identity.principal import Metadata, Peer
 
 ACTOR_KEY: Final = "okr-actor"
 """Metadata key under which a caller names itself."""
@@ -23,14 +22,8 @@ LOCAL: Final = "services/local"
 
 _NAME: Final = re.compile(r"(?:people|services)/[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
-Metadata = Iterable[tuple[str, str | bytes]]
 
-
-Identify = Callable[[Metadata], Caller]
-"""Tells from a call's metadata who calls, or raises a refusal."""
-
-
-def self_named(metadata: Metadata) -> Caller:
+async def self_named(metadata: Metadata, _peer: Peer) -> Principal:
     """The caller as it names itself; `services/local` if it does not.
 
     Raises:
@@ -42,7 +35,7 @@ def self_named(metadata: Metadata) -> Caller:
             actor = _name(ACTOR_KEY, value, before=actor)
         elif key == ON_BEHALF_OF_KEY:
             on_behalf_of = _name(ON_BEHALF_OF_KEY, value, before=on_behalf_of)
-    return _caller(actor or LOCAL, on_behalf_of)
+    return _principal(actor or LOCAL, on_behalf_of)
 
 
 def _name(key: str, value: str | bytes, before: str) -> str:
@@ -54,5 +47,5 @@ def _name(key: str, value: str | bytes, before: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _caller(actor: str, on_behalf_of: str) -> Caller:
-    return Caller(actor, on_behalf_of)
+def _principal(actor: str, on_behalf_of: str) -> Principal:
+    return Principal(Caller(actor, on_behalf_of))

@@ -1,0 +1,1 @@
+"""Who calls: told from what a call carries, before anything else is done with it."""

@@ -18,8 +18,8 @@ import structlog
 import typer
 import uvloop
 
+from ledger.log.clock import now_us
 from ledger.log.opening import open_log
-from ledger.log.sqlite import now_us
 from ledger.tokens import Tokens
 from okr.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_server
 from okr.v1.operations_service_pb2_grpc import add_OperationsServiceServicer_to_server

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 from ledger.log.batch import Job
+from ledger.log.clock import now_us
 from ledger.log.contract import request_key
 from ledger.log.errors import DeadlinePassed
 from ledger.log.group import GroupCommit
-from ledger.log.sqlite import now_us
 from ledger.log.world import STATES_KEPT
 from ledger.refusals import Refusal
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ledger.log import sqlite
 from ledger.log.errors import LogUnavailable
+from ledger.log.sqlite.recorder import open_log as open_file
 
 if TYPE_CHECKING:
     from ledger.log.contract import EventLog
@@ -24,11 +24,11 @@ def open_log(database: Database, *, owner_pid: int = 0, read_only: bool = False)
         LogUnavailable: the database cannot be opened or reached.
     """
     if not database.is_postgres:
-        return sqlite.open_log(database.file, owner_pid=owner_pid, read_only=read_only)
+        return open_file(database.file, owner_pid=owner_pid, read_only=read_only)
     try:
         # Here, because a ledger on SQLite needs no driver of PostgreSQL.
-        from ledger.log.postgres import recorder
+        from ledger.log.postgres.recorder import open_log as open_schema
     except ImportError as error:
         missing = f"{error}; install okr-ledger[postgres]"
         raise LogUnavailable(str(database), "open", missing) from None
-    return recorder.open_log(database, read_only=read_only)
+    return open_schema(database, read_only=read_only)

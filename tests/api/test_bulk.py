@@ -22,7 +22,7 @@ from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 from grpc_status import rpc_status
 
-from ledger.log import datastore
+from ledger.log.sqlite import datastore
 from okr.v1 import ledger_service_pb2 as api
 from okr.v1 import score_service_pb2 as scores
 from okr.v1.ledger_service_pb2 import RecordCheckInRequest as CheckIn

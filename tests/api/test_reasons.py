@@ -18,10 +18,11 @@ from google.protobuf.message import Message
 from grpc import StatusCode
 
 from ledger import decisions
-from ledger.log import datastore
+from ledger.log.clock import now_us
 from ledger.log.contract import Append, EncodedEvent
 from ledger.log.database import Database
-from ledger.log.sqlite import now_us, open_log
+from ledger.log.sqlite import datastore
+from ledger.log.sqlite.recorder import open_log
 from okr.v1 import events_pb2 as facts
 from okr.v1 import score_service_pb2 as scores
 from okr.v1.error_reason_pb2 import ErrorReason

@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from grpc import StatusCode
 
 from ledger.event import Record
-from ledger.log.sqlite import LedgerRecorder
+from ledger.log.sqlite.recorder import LedgerRecorder
 from ledger.tokens import Tokens
 from okr.v1 import audit_service_pb2 as audit
 from okr.v1.operations_service_pb2 import GetStatusRequest

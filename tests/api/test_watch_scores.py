@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from grpc import StatusCode
 
-from ledger.log.sqlite import now_us
+from ledger.log.clock import now_us
 from ledger.tokens import Tokens
 from okr.v1 import score_service_pb2 as scores
 from okr.v1.operations_service_pb2 import GetStatusRequest

@@ -4,7 +4,7 @@ from contextlib import closing
 from pathlib import Path
 
 from benchmarks.history import Shape, write_history
-from ledger.log.sqlite import open_log
+from ledger.log.sqlite.recorder import open_log
 from okr.v1.score_service_pb2 import GetScorecardRequest, ListCheckInsRequest
 from tests.support.serving import shared_loop
 from tests.support.whole import whole_service

@@ -16,11 +16,11 @@ from eventsourcing.application import Application
 from eventsourcing.persistence import InfrastructureFactory, InfrastructureFactoryError
 from eventsourcing.tests import persistence
 
-from ledger.log import factory as sqlite_factory
 from ledger.log.database import Database
 from ledger.log.mapper import LedgerEvent
 from ledger.log.opening import open_log
 from ledger.log.postgres import factory as postgres_factory
+from ledger.log.sqlite import factory as sqlite_factory
 from okr.v1.event_record_pb2 import EventMetadata
 from okr.v1.events_pb2 import TeamRetired
 

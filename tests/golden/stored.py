@@ -26,7 +26,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from ledger.event import Record
 from ledger.log.contract import Append, EncodedEvent
-from ledger.log.sqlite import open_log
+from ledger.log.sqlite.recorder import open_log
 from okr.v1 import audit_service_pb2 as audit
 from tests.api.test_retries import asker, quarter
 from tests.support.questions import questions

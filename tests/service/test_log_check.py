@@ -4,7 +4,7 @@ import pytest
 
 from ledger.event import Record
 from ledger.log.contract import Append, EncodedEvent, Head
-from ledger.log.sqlite import open_log
+from ledger.log.sqlite.recorder import open_log
 from okr.v1.event_record_pb2 import EventMetadata
 from okr.v1.events_pb2 import TeamRegistered, TeamRetired
 from service.log_check import faults

@@ -17,9 +17,10 @@ import pytest
 from grpc import StatusCode
 
 from ledger.event import Record
+from ledger.log.clock import now_us
 from ledger.log.contract import Append, EncodedEvent
 from ledger.log.database import Database
-from ledger.log.sqlite import now_us, open_log
+from ledger.log.sqlite.recorder import open_log
 from ledger.tokens import Tokens
 from ledger.values import recorded_day
 from okr.v1 import events_pb2 as facts

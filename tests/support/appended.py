@@ -7,10 +7,10 @@ from contextlib import closing
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
+from ledger.log.clock import now_us
 from ledger.log.contract import Append, EncodedEvent
 from ledger.log.database import Database
 from ledger.log.opening import open_log
-from ledger.log.sqlite import now_us
 from okr.v1 import events_pb2 as facts
 from okr.v1.values_pb2 import TeamDefinition
 

@@ -13,7 +13,7 @@ from google.protobuf.descriptor_pool import Default
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from ledger.log.sqlite import now_us
+from ledger.log.clock import now_us
 from okr.v1.operations_service_pb2 import GetStatusRequest
 from server import running
 from service.settings import Settings

@@ -34,7 +34,7 @@ FILE: Final = "okr-ledger.db"
 # The lane's own program, which checkpoints every few batches here, so that cuts fall into one.
 LANE: Final = """
 import runpy, sys
-from ledger.log import datastore
+from ledger.log.sqlite import datastore
 datastore.CHECKPOINT_PAGES = 400
 del sys.argv[:2]
 runpy.run_module("service.lane", run_name="__main__", alter_sys=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ledger.log.contract import Accepted, Repeated, request_key
-from ledger.log.sqlite import open_log
+from ledger.log.sqlite.recorder import open_log
 from tests.contract.builders import append
 
 KILLS = 8

@@ -15,7 +15,7 @@ from ledger.log.command import Command, Done
 from ledger.log.contract import EventLog
 from ledger.log.errors import DeadlinePassed
 from ledger.log.lane import LaneCounts, WriteLane
-from ledger.log.sqlite import open_log
+from ledger.log.sqlite.recorder import open_log
 from ledger.refusals import NotFound
 from tests.ledger.log.teams import FaultyLog, Team, Teams, defect, positions, register, retire
 

@@ -23,8 +23,8 @@ from ledger.log.contract import Accepted, Append, EncodedEvent, EventLog
 from ledger.log.database import Database
 from ledger.log.lane import WriteLane
 from ledger.log.opening import open_log
-from ledger.log.snapshot_file import SnapshotFile, snapshots_file
 from ledger.log.snapshots import EVERY, Snapshots
+from ledger.log.sqlite.snapshots import SnapshotFile, snapshots_file
 from ledger.log.world import fold
 from ledger.model import Domain
 from ledger.objectives import Objective

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from ledger.log import schema
 from ledger.log.contract import Accepted, Conflict, Head, Repeated
 from ledger.log.errors import LogLocked, LogMismatch, LogUnavailable
-from ledger.log.sqlite import LedgerRecorder, open_log
+from ledger.log.sqlite import schema
+from ledger.log.sqlite.recorder import LedgerRecorder, open_log
 from tests.contract.builders import append
 
 CONTENTS = {
@@ -220,7 +220,7 @@ def test_a_locked_file_is_unavailable_and_free_again(log: LedgerRecorder, file: 
 def test_many_streams_are_forgotten_and_found_again(
     log: LedgerRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ledger.log.appending.STREAMS_KNOWN", 3)
+    monkeypatch.setattr("ledger.log.sqlite.appending.STREAMS_KNOWN", 3)
     for version in range(4):
         streams = [f"teams/{number}" for number in range(9)]
         batch = [append(stream, at={stream: version}) for stream in streams]

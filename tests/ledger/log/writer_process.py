@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from ledger.log.contract import Accepted
-from ledger.log.sqlite import open_log
+from ledger.log.sqlite.recorder import open_log
 from tests.contract.builders import append
 
 

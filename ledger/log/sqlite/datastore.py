@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from eventsourcing import persistence, sqlite
 
 from ledger.log.errors import LogUnavailable
-from ledger.log.lock import WriterLock
+from ledger.log.sqlite.lock import WriterLock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

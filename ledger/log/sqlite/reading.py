@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from ledger.event import Record
 from ledger.log.contract import Head, LogIdentity, Repeated
-from ledger.log.statements import select_matching
+from ledger.log.sqlite.statements import select_matching
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
     from ledger.log.contract import RequestKey
-    from ledger.log.datastore import LedgerDatastore
+    from ledger.log.sqlite.datastore import LedgerDatastore
 
 PAGE_BYTES = 4 << 20
 """The bytes of one read unless told otherwise."""

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from ledger.log.datastore import LOCK_TIMEOUT_SECONDS, translated
 from ledger.log.snapshots import Snapshot
+from ledger.log.sqlite.datastore import LOCK_TIMEOUT_SECONDS, translated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

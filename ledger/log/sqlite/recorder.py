@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eventsourcing.sqlite import SQLiteApplicationRecorder
 
-from ledger.log import schema
-from ledger.log.appending import STREAMS_AT, Appender
-from ledger.log.datastore import LedgerDatastore
+from ledger.log.clock import now_us
 from ledger.log.library import Notifications, stored_fact
-from ledger.log.reading import RECORDS, SQLiteLogReader, read_head
-from ledger.log.snapshot_file import SnapshotFile, snapshots_file
-from ledger.log.statements import insert_rows, select_matching
+from ledger.log.sqlite import schema
+from ledger.log.sqlite.appending import STREAMS_AT, Appender
+from ledger.log.sqlite.datastore import LedgerDatastore
+from ledger.log.sqlite.reading import RECORDS, SQLiteLogReader, read_head
+from ledger.log.sqlite.snapshots import SnapshotFile, snapshots_file
+from ledger.log.sqlite.statements import insert_rows, select_matching
 from ledger.log.stored import StoredFact
 
 if TYPE_CHECKING:
@@ -27,11 +27,6 @@ if TYPE_CHECKING:
 
     from ledger.log.contract import Append, LogIdentity, Outcome
     from ledger.log.snapshots import SnapshotStore
-
-
-def now_us() -> int:
-    """The system's clock in µs since 1970 UTC."""
-    return time.time_ns() // 1_000
 
 
 class LedgerRecorder(SQLiteLogReader, Notifications, SQLiteApplicationRecorder):

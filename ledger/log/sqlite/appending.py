@@ -6,9 +6,9 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from ledger.log.contract import Conflict, Head
-from ledger.log.planning import Known, Plan, StreamAt, plan
-from ledger.log.reading import read_head, stored_requests
-from ledger.log.statements import insert_rows, select_matching
+from ledger.log.sqlite.planning import Known, Plan, StreamAt, plan
+from ledger.log.sqlite.reading import read_head, stored_requests
+from ledger.log.sqlite.statements import insert_rows, select_matching
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,4 +1,6 @@
-"""The library's way to this log: `PERSISTENCE_MODULE=ledger.log.factory`, `SQLITE_DBNAME=<file>`.
+"""The library's way to this log.
+
+`PERSISTENCE_MODULE=ledger.log.sqlite.factory` and `SQLITE_DBNAME=<file>` lead to it.
 
 It must name no other factory of the library, which looks for the only one in this module.
 """
@@ -10,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from eventsourcing import sqlite
 
-from ledger.log.datastore import LedgerDatastore
 from ledger.log.library import EventsAlone
-from ledger.log.sqlite import LedgerRecorder
+from ledger.log.sqlite.datastore import LedgerDatastore
+from ledger.log.sqlite.recorder import LedgerRecorder
 
 if TYPE_CHECKING:
     from eventsourcing.utils import Environment, EnvType

@@ -1,0 +1,84 @@
+"""Checkpoints: what a ledger was, in a text that can be signed, kept and held against others.
+
+    okr-ledger/5f1c0e9a-…       the origin: which ledger
+    1742                        how many events it had
+    CsUYapGGPo4dkMgIAUqom/…     the root of their tree, in base64
+    epoch 1                     the generation of its history
+
+Whoever keeps a checkpoint can have proven later that the ledger still begins as it did then.
+
+Source: the C2SP specification of tree heads, https://c2sp.org/tlog-checkpoint, of which the epoch
+is an extension line.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from okr.proofs import note
+from okr.proofs.note import NoteInvalid
+from okr.proofs.tree import HASH_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from okr.proofs.note import Note, VerifierKey
+
+ORIGIN: Final = "okr-ledger/"
+
+_WHOLE: Final = re.compile(r"0|[1-9][0-9]{0,17}")
+
+
+class Checkpoint(NamedTuple):
+    """The tree of a log's first `size` events, in a generation of its history."""
+
+    log_id: str
+    epoch: int
+    size: int
+    root: bytes
+
+    @property
+    def text(self) -> str:
+        """What is signed; ends with the end of a line."""
+        root = b64encode(self.root).decode()
+        return f"{origin(self.log_id)}\n{self.size}\n{root}\nepoch {self.epoch}\n"
+
+
+def origin(log_id: str) -> str:
+    """What a ledger is called in its checkpoints, and what its keys are called."""
+    return f"{ORIGIN}{log_id}"
+
+
+def parsed(text: str) -> Checkpoint:
+    """The checkpoint that a note's text states; lines that are not known are left alone.
+
+    Raises:
+        NoteInvalid: it states none.
+    """
+    first, size, root, *extension = [*text.split("\n")[:-1], "", "", ""][:64]
+    hashed = note.decoded(root)
+    epochs = [line.removeprefix("epoch ") for line in extension if line.startswith("epoch ")]
+    if (
+        not first.startswith(ORIGIN)
+        or not _WHOLE.fullmatch(size)
+        or len(hashed) != HASH_BYTES
+        or len(epochs) != 1
+        or not _WHOLE.fullmatch(epochs[0])
+    ):
+        raise NoteInvalid("this is no checkpoint of an okr-ledger")
+    return Checkpoint(first.removeprefix(ORIGIN), int(epochs[0]), int(size), hashed)
+
+
+def opened(written: str, keys: Iterable[VerifierKey]) -> tuple[Checkpoint, Note]:
+    """The checkpoint of a note that at least one of these keys has signed, and the note.
+
+    Raises:
+        NoteInvalid: it is no such note.
+    """
+    found = note.parsed(written)
+    stated = parsed(found.text)
+    if not any(key.has_signed(found) for key in keys):
+        raise NoteInvalid("no key that is known here has signed the checkpoint")
+    return stated, found

@@ -16,7 +16,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-cluster test check bench serve protos fmt lock clean \
-	format lint types layers fresh buf lint-protos
+	format lint types layers fresh buf lint-protos audit bill
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -32,7 +32,7 @@ demo-cluster: $(VENV)/run.stamp ## Kill one of two servers on one PostgreSQL und
 test: $(VENV)/run.stamp ## Run all tests, the fast ones first (ARGS="-m 'not slow and not system'")
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: format lint types layers fresh buf ## Check style, types, layers, generated code and protos
+check: format lint types layers fresh buf audit bill ## Check style, types, layers, generated code, protos, dependencies
 
 bench: $(VENV)/run.stamp ## Measure speed and memory, write benchmarks/results.json
 	@$(BIN)/python -m benchmarks $(ARGS)
@@ -94,6 +94,12 @@ lint-protos: node_modules/stamp
 		echo "No release is tagged yet: nothing that a change of the protos could break."; \
 	fi
 
+audit: $(VENV)/dev.stamp
+	@$(BIN)/python tools/audit.py $(ARGS)
+
+# The software bill of materials: what is locked and installed, with licences.
+bill: build/okr-ledger.cdx.json
+
 # What the tasks stand on. A stamp is written last, so an installation that was cut off is repeated.
 
 $(VENV)/python.stamp:
@@ -114,6 +120,9 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.lock
 	@echo "Installing the developers' tools into $(VENV) (once) …"
 	@$(INSTALL) -r requirements-dev.lock
 	@touch $@
+
+build/okr-ledger.cdx.json: $(VENV)/dev.stamp tools/bill.py
+	@$(BIN)/python tools/bill.py $@
 
 node_modules/stamp: package.json package-lock.json
 	@npm ci --no-progress --loglevel=error

@@ -104,6 +104,23 @@ class LogIdentity(NamedTuple):
     epoch: int
 
 
+class Epoch(NamedTuple):
+    """A generation of a log's history, and when it began, in µs since 1970 UTC."""
+
+    log_id: str
+    epoch: int
+    begun_us: int
+
+
+class StoredRequest(NamedTuple):
+    """An accepted request as the log keeps it: the events that it wrote, inclusive, and its key."""
+
+    first_position: int
+    last_position: int
+    digest: bytes
+    content_hash: bytes
+
+
 class LogReader(Protocol):
     """Reads from any thread, never waiting for the writer; each sees whole batches only.
 
@@ -112,6 +129,9 @@ class LogReader(Protocol):
     """
 
     def identity(self) -> LogIdentity: ...
+
+    def epochs(self) -> list[Epoch]:
+        """Every generation, from the first to the present one."""
 
     def head(self) -> Head: ...
 
@@ -152,6 +172,9 @@ class LogReader(Protocol):
         Where the log is open for writing, this is the writer's to ask: it waits for an append.
         """
 
+    def requests(self, after_position: int, up_to_position: int) -> list[StoredRequest]:
+        """The requests whose first event is after a position and up to another, in that order."""
+
 
 class EventLog(LogReader, Protocol):
     """A log that this process may write to.
@@ -190,6 +213,31 @@ class EventLog(LogReader, Protocol):
         """Begin a new generation of the history, after some of it was lost: the log as it is now.
 
         Tokens of the generations before are refused from then on.
+        """
+
+    def close(self) -> None: ...
+
+
+class Intake(LogReader, Protocol):
+    """The way in for records of a ledger that come from elsewhere and keep all that they are.
+
+    A log that is made by it can be opened by nobody else before `complete` has told which it is:
+    what was taken in is there for the next intake to go on from. Until then it has no epochs.
+    """
+
+    def take(self, records: Sequence[Record], requests: Sequence[StoredRequest]) -> None:
+        """Stores records, in order of position, and requests that wrote some of them: all or none.
+
+        Raises:
+            RecordUnfit: a record does not follow on what the log holds.
+            LogUnavailable: nothing of them was written.
+        """
+
+    def complete(self, epochs: Sequence[Epoch]) -> None:
+        """Tells the log's generations, of which it may have the first ones already; durable.
+
+        Raises:
+            LogMismatch: it is another log, or has gone on in another generation.
         """
 
     def close(self) -> None: ...

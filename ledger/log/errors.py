@@ -7,6 +7,10 @@ written. No error of the database beneath leaves the package.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+UNFINISHED: Final = "an import into it has not ended; go on with it"
+"""Why a log is not opened that is there in part."""
 
 
 class LogError(Exception):
@@ -61,6 +65,18 @@ class LogMismatch(LogError):
 
     def __str__(self) -> str:
         return f"{self.database} cannot be used: {self.reason}"
+
+
+@dataclass(eq=False)
+class RecordUnfit(LogError):
+    """A record from elsewhere does not follow on what the log holds; nothing of it was stored."""
+
+    database: str
+    position: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.database} cannot take in event {self.position}: {self.reason}"
 
 
 @dataclass(eq=False)

@@ -35,6 +35,7 @@ HEADER_BYTES = 8 * 1024
 AT_START = {log.LogLocked, log.LogMismatch}
 """They end the server before it has callers."""
 OF_COMMANDS = {
+    log.RecordUnfit,
     projections.RebuildRunning,
     projections.TablesDiffer,
     projections.TablesUnavailable,

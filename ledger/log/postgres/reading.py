@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, LiteralString
 
 from ledger.event import Record
-from ledger.log.contract import Head, LogIdentity, Repeated
+from ledger.log.contract import Epoch, Head, LogIdentity, Repeated, StoredRequest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +21,8 @@ COLUMNS: Final = "position, stream, stream_version, event_type, recorded_us, met
 RECORDS: Final = f"SELECT {COLUMNS} FROM events"  # noqa: S608 - nothing in it is given
 
 IDENTITY: Final = "SELECT log_id, epoch FROM ledger ORDER BY epoch DESC LIMIT 1"
+
+EPOCHS: Final = "SELECT log_id, epoch, created_us FROM ledger ORDER BY epoch"
 
 HEAD: Final = "SELECT position, recorded_us FROM events ORDER BY position DESC LIMIT 1"
 
@@ -58,6 +60,12 @@ FIND_REQUESTS: Final = """
 """
 
 
+REQUESTS: Final = """
+    SELECT first_position, last_position, request_digest, content_hash FROM requests
+    WHERE first_position > %s AND first_position <= %s ORDER BY first_position
+"""
+
+
 class PostgresLogReader:
     """The reading half of a log on PostgreSQL."""
 
@@ -66,6 +74,9 @@ class PostgresLogReader:
     def identity(self) -> LogIdentity:
         ((log_id, epoch),) = self.datastore.rows("read", IDENTITY)
         return LogIdentity(log_id, epoch)
+
+    def epochs(self) -> list[Epoch]:
+        return [Epoch._make(row) for row in self.datastore.rows("read", EPOCHS)]
 
     def head(self) -> Head:
         rows = self.datastore.rows("read", HEAD)
@@ -140,6 +151,10 @@ class PostgresLogReader:
             ):
                 found[nth - 1] = Repeated(*stored)
         return found
+
+    def requests(self, after_position: int, up_to_position: int) -> list[StoredRequest]:
+        rows = self.datastore.rows("read", REQUESTS, [after_position, up_to_position])
+        return [StoredRequest._make(row) for row in rows]
 
     def _records(
         self, query: LiteralString, parameters: Sequence[Any] | dict[str, Any]

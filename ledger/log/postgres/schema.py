@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from psycopg.sql import SQL, Identifier
 
-from ledger.log.errors import LogMismatch
+from ledger.log.errors import UNFINISHED, LogMismatch
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -67,14 +67,15 @@ def check(connection: Connection[Any], database: Database) -> int:
     return version
 
 
-def migrate(connection: Connection[Any], database: Database) -> None:
-    """Bring the schema to its present form, in one transaction.
+def migrate(connection: Connection[Any], database: Database, *, make_log: bool = True) -> None:
+    """Bring the schema to its present form, in one transaction, and make a log where it is empty.
 
-    Servers that start at the same time wait for each other here, and all but the first find
-    nothing left to do.
+    Without `make_log` nothing tells yet which log it is. Servers that start at the same time wait
+    for each other here, and all but the first find nothing left to do.
 
     Raises:
-        LogMismatch: it holds something else, or was made by a newer version.
+        LogMismatch: it holds something else, or was made by a newer version; or, where a log is to
+            be made, an import has made it and has not ended.
     """
     with connection.transaction():
         # A step over a long log takes its time, and so does waiting for another server's.
@@ -87,17 +88,30 @@ def migrate(connection: Connection[Any], database: Database) -> None:
             for statement in statements(number):
                 connection.execute(statement)
             connection.execute("INSERT INTO schema_steps VALUES (%s, clock_us())", [number])
-        if version == 0:
-            connection.execute("INSERT INTO ledger VALUES (1, %s, clock_us())", [str(uuid4())])
+        if make_log:
+            if version == 0:
+                connection.execute("INSERT INTO ledger VALUES (1, %s, clock_us())", [str(uuid4())])
+            require_complete(connection, database)
 
 
 def require_present(connection: Connection[Any], database: Database) -> None:
     """Refuse a schema that only a writer could bring to its present form.
 
     Raises:
-        LogMismatch: it is missing, older, newer, or something else.
+        LogMismatch: it is missing, older, newer, or something else; or as `require_complete`.
     """
     if (version := check(connection, database)) != VERSION:
         held = f"its schema is {version}" if version else f"there is no log in {database.schema}"
         reason = f"{held}, and this version reads {VERSION}; start a server on it first"
         raise LogMismatch(str(database), reason)
+    require_complete(connection, database)
+
+
+def require_complete(connection: Connection[Any], database: Database) -> None:
+    """Refuse a schema that an import has made and not told yet which log it is.
+
+    Raises:
+        LogMismatch: it is one.
+    """
+    if connection.execute("SELECT 1 FROM ledger LIMIT 1").fetchone() is None:
+        raise LogMismatch(str(database), UNFINISHED)

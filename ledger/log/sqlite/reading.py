@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ledger.event import Record
-from ledger.log.contract import Head, LogIdentity, Repeated
+from ledger.log.contract import Epoch, Head, LogIdentity, Repeated, StoredRequest
 from ledger.log.sqlite.statements import select_matching
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ RECORDS = (
 )
 
 IDENTITY = "SELECT log_id, epoch FROM ledger ORDER BY epoch DESC LIMIT 1"
+
+EPOCHS = "SELECT log_id, epoch, created_us FROM ledger ORDER BY epoch"
 
 HEAD = "SELECT position, recorded_us FROM events ORDER BY position DESC LIMIT 1"
 
@@ -46,6 +48,12 @@ FIND_REQUESTS = (
 )
 
 
+REQUESTS = (
+    "SELECT first_position, last_position, request_digest, content_hash FROM requests"
+    " WHERE first_position > ? AND first_position <= ? ORDER BY first_position"
+)
+
+
 class SQLiteLogReader:
     """The reading half of a log on SQLite."""
 
@@ -54,6 +62,10 @@ class SQLiteLogReader:
     def identity(self) -> LogIdentity:
         with self.datastore.raw("read", writes=False) as connection:
             return LogIdentity(*connection.execute(IDENTITY).fetchone())
+
+    def epochs(self) -> list[Epoch]:
+        with self.datastore.raw("read", writes=False) as connection:
+            return read_epochs(connection)
 
     def head(self) -> Head:
         with self.datastore.raw("read", writes=False) as connection:
@@ -142,6 +154,11 @@ class SQLiteLogReader:
             found = stored_requests(connection, digests)
         return [found.get(digest) for digest in digests]
 
+    def requests(self, after_position: int, up_to_position: int) -> list[StoredRequest]:
+        with self.datastore.raw("read", writes=False) as connection:
+            rows = connection.execute(REQUESTS, (after_position, up_to_position))
+            return [StoredRequest._make(row) for row in rows.fetchall()]
+
     def _records(self, query: str, parameters: Sequence[str | int]) -> list[Record]:
         with self.datastore.raw("read", writes=False) as connection:
             return [Record._make(row) for row in connection.execute(query, parameters).fetchall()]
@@ -150,6 +167,10 @@ class SQLiteLogReader:
 def read_head(connection: sqlite3.Connection) -> Head:
     row = connection.execute(HEAD).fetchone()
     return Head(*row) if row else Head(0, 0)
+
+
+def read_epochs(connection: sqlite3.Connection) -> list[Epoch]:
+    return [Epoch._make(row) for row in connection.execute(EPOCHS).fetchall()]
 
 
 def stored_requests(

@@ -6,7 +6,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from ledger.log.errors import LogMismatch
+from ledger.log.errors import UNFINISHED, LogMismatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,8 +102,11 @@ def check(connection: sqlite3.Connection, file: str) -> int:
     return int(version)
 
 
-def migrate(connection: sqlite3.Connection, file: str, clock: Callable[[], int]) -> None:
-    """Bring the file to the present schema, in the transaction that the caller has begun.
+def lay_out(connection: sqlite3.Connection, file: str, clock: Callable[[], int]) -> int:
+    """Bring the tables to the present form, in the transaction that the caller has begun.
+
+    Returns the version that the schema had, 0 for an empty file: then the log is none yet, since
+    nothing tells which it is.
 
     Raises:
         LogMismatch: the file is something else, or was written by a newer version.
@@ -113,17 +116,38 @@ def migrate(connection: sqlite3.Connection, file: str, clock: Callable[[], int])
         for statement in step:
             connection.execute(statement)
         connection.execute("INSERT INTO schema_steps VALUES (?, ?)", (number, clock()))
-    if version == 0:
-        connection.execute("INSERT INTO ledger VALUES (?, 1, ?)", (str(uuid4()), clock()))
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {VERSION}")
+    return version
+
+
+def migrate(connection: sqlite3.Connection, file: str, clock: Callable[[], int]) -> None:
+    """Bring the file to the present form, and make it a log where it is empty; else as `lay_out`.
+
+    Raises:
+        LogMismatch: as `lay_out`; or an import has made the file and has not ended.
+    """
+    if lay_out(connection, file, clock) == 0:
+        connection.execute("INSERT INTO ledger VALUES (?, 1, ?)", (str(uuid4()), clock()))
+    require_complete(connection, file)
 
 
 def require_present(connection: sqlite3.Connection, file: str) -> None:
-    """Refuse a file that only a writer could bring to the present schema.
+    """Refuse a file that only a writer could bring to the present form.
 
     Raises:
-        LogMismatch: the file is older, newer, or something else.
+        LogMismatch: the file is older, newer, or something else; or as `require_complete`.
     """
     if (version := check(connection, file)) != VERSION:
         raise LogMismatch(file, f"its schema is {version}, and this version reads {VERSION}")
+    require_complete(connection, file)
+
+
+def require_complete(connection: sqlite3.Connection, file: str) -> None:
+    """Refuse a file that an import has made and not told yet which log it is.
+
+    Raises:
+        LogMismatch: it is one.
+    """
+    if connection.execute("SELECT 1 FROM ledger LIMIT 1").fetchone() is None:
+        raise LogMismatch(file, UNFINISHED)

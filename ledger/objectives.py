@@ -25,7 +25,7 @@ from okr.v1.ledger_service_pb2 import (
     RegradeObjectiveRequest,
     UpdateObjectiveRequest,
 )
-from okr.v1.values_pb2 import Commitment, ObjectiveDefinition, ObjectiveState
+from okr.v1.values_pb2 import Commitment, ObjectiveDefinition, ObjectiveState, Visibility
 
 KEY_RESULTS = "/keyResults/"
 
@@ -94,7 +94,7 @@ def objective_of(name: str, revisions: Sequence[Revision], on: date = date.max) 
     for revision in in_order(revisions, on):
         match revision.fact:
             case facts.ObjectiveCreated() as fact:
-                cycle, definition = fact.cycle, fact.definition
+                cycle, definition = fact.cycle, expanded(fact.definition)
             case facts.ObjectiveRevised() as fact if definition is not None:
                 definition = merged(definition, fact.changed, fact.after)
             case facts.ObjectiveGraded() | facts.ObjectiveRegraded() as fact:
@@ -330,8 +330,19 @@ def settled(given: ObjectiveDefinition) -> ObjectiveDefinition:
         raise invalid("definition.team", "required", "must be given")
     result.description = plain(given.description)
     result.commitment = given.commitment or Commitment.COMMITMENT_ASPIRATIONAL
+    result.visibility = given.visibility or Visibility.VISIBILITY_PUBLIC
     if given.owner.HasField("plain"):
         result.owner.plain = plain(given.owner.plain)
+    return result
+
+
+def expanded(stored: ObjectiveDefinition) -> ObjectiveDefinition:
+    """A stored definition with what it leaves unsaid because it is older than the field."""
+    if stored.visibility:
+        return stored
+    result = ObjectiveDefinition()
+    result.CopyFrom(stored)
+    result.visibility = Visibility.VISIBILITY_PUBLIC
     return result
 
 

@@ -31,7 +31,7 @@ CYCLE: Final = (
     "policy",
 )
 TEAM: Final = ("title", "parent")
-OBJECTIVE: Final = ("title", "description", "team", "commitment", "owner")
+OBJECTIVE: Final = ("title", "description", "team", "commitment", "owner", "visibility")
 KEY_RESULT: Final = (
     "title",
     "metric",

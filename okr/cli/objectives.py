@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -30,6 +30,16 @@ CommitmentText = Annotated[
     str, typer.Option(help="committed: met at a score of 1; aspirational: met at 0.7.")
 ]
 Owner = Annotated[str, typer.Option(metavar="PERSON", help="Who answers for it: people/….")]
+Private = Annotated[
+    bool | None,
+    typer.Option(
+        "--private/--public",
+        help="Whether only its team, those below it and editors above see it.",
+        show_default=False,
+    ),
+]
+
+_VISIBILITY: Final = {None: "", False: "public", True: "team"}
 
 
 @app.command()
@@ -42,6 +52,7 @@ def create(
     description: Description = "",
     commitment: CommitmentText = "",
     owner: Owner = "",
+    private: Private = None,
     on: options.On = None,
     reason: options.Reason = "",
     category: options.CategoryName = None,
@@ -58,6 +69,7 @@ def create(
         description=description,
         commitment=commitment,
         owner=owner,
+        visibility=_VISIBILITY[private],
     )
     request = circumstances(
         api.CreateObjectiveRequest(objective_id=own_id, cycle=cycle, definition=wanted),
@@ -82,6 +94,7 @@ def revise(
     team: Annotated[str, typer.Option(metavar="TEAM", help="The new owner.")] = "",
     commitment: CommitmentText = "",
     owner: Owner = "",
+    private: Private = None,
     on: options.On = None,
     reason: options.Reason = "",
     category: options.CategoryName = None,
@@ -101,6 +114,7 @@ def revise(
         team=team,
         commitment=commitment,
         owner=owner,
+        visibility=_VISIBILITY[private],
     )
     request = circumstances(
         api.UpdateObjectiveRequest(name=objective, definition=wanted),

@@ -39,7 +39,7 @@ KINDS: Final = {
     "team": Kind(("id", "title"), ("parent", *_SOURCE)),
     "objective": Kind(
         ("id", "title", "team"),
-        ("description", "commitment", "owner", "adjustment", *_SOURCE),
+        ("description", "commitment", "owner", "visibility", "adjustment", *_SOURCE),
     ),
     "key_result": Kind(
         ("of", "id", "title"), (*_but(definitions.KEY_RESULT, "title"), "adjustment")

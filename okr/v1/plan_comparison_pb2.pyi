@@ -50,7 +50,9 @@ class _PlanChangeKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PlanCh
     PLAN_CHANGE_KIND_REASSIGNED: _PlanChangeKind.ValueType  # 8
     """Somebody else answers for it."""
     PLAN_CHANGE_KIND_REDEFINED: _PlanChangeKind.ValueType  # 9
-    """Anything else of its definition changed: title, description, commitment, measure, trajectory."""
+    """Anything else of its definition changed: title, description, commitment, visibility, measure,
+    trajectory.
+    """
 
 class PlanChangeKind(_PlanChangeKind, metaclass=_PlanChangeKindEnumTypeWrapper):
     """What differs between two plans in one objective or key result."""
@@ -76,7 +78,9 @@ PLAN_CHANGE_KIND_MOVED: PlanChangeKind.ValueType  # 7
 PLAN_CHANGE_KIND_REASSIGNED: PlanChangeKind.ValueType  # 8
 """Somebody else answers for it."""
 PLAN_CHANGE_KIND_REDEFINED: PlanChangeKind.ValueType  # 9
-"""Anything else of its definition changed: title, description, commitment, measure, trajectory."""
+"""Anything else of its definition changed: title, description, commitment, visibility, measure,
+trajectory.
+"""
 Global___PlanChangeKind: _TypeAlias = PlanChangeKind  # noqa: Y015
 
 @_typing.final

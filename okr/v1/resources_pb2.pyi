@@ -2145,7 +2145,7 @@ class Deviation(_message.Message):
     lines are of one name, so the order is total.
 
     DEPENDENCY_CHANGED: after plan commitment an objective or key result was revised (other than in
-    title, description, owner or kind of measure), dropped, restored or abandoned, the event names
+    title, description, owner, visibility or kind of measure), dropped, restored or abandoned, the event names
     this one among its dependants (or a key result of the abandoned objective has it for one), and it
     still depends on it. It leaves the list with the first later event that shows that somebody
     looked: a check-in of it comes into force or the one in force is corrected (for an objective: of

@@ -210,6 +210,39 @@ COMMITMENT_ASPIRATIONAL: Commitment.ValueType  # 2
 """A stretch: met at a score of 0.7."""
 Global___Commitment: _TypeAlias = Commitment  # noqa: Y015
 
+class _Visibility:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _VisibilityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Visibility.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    VISIBILITY_UNSPECIFIED: _Visibility.ValueType  # 0
+    """Not said; requests take public, and so do events that were stored before there was a choice."""
+    VISIBILITY_PUBLIC: _Visibility.ValueType  # 1
+    """Whoever may read the ledger."""
+    VISIBILITY_TEAM: _Visibility.ValueType  # 2
+    """Private: those who belong to its team or to a team below it, who edit for a team above it, and
+    auditors. It counts in the scores and counts of its team, of the teams above and of its cycle for
+    everybody.
+    """
+
+class Visibility(_Visibility, metaclass=_VisibilityEnumTypeWrapper):
+    """Who sees an objective where access is decided by policies; without them everybody does. What is
+    said of an objective goes for all of it: its key results, check-ins and events. The visibility in
+    its newest definition goes for its whole history, whichever instant is asked for.
+    """
+
+VISIBILITY_UNSPECIFIED: Visibility.ValueType  # 0
+"""Not said; requests take public, and so do events that were stored before there was a choice."""
+VISIBILITY_PUBLIC: Visibility.ValueType  # 1
+"""Whoever may read the ledger."""
+VISIBILITY_TEAM: Visibility.ValueType  # 2
+"""Private: those who belong to its team or to a team below it, who edit for a team above it, and
+auditors. It counts in the scores and counts of its team, of the teams above and of its cycle for
+everybody.
+"""
+Global___Visibility: _TypeAlias = Visibility  # noqa: Y015
+
 class _Metric:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -806,6 +839,7 @@ class ObjectiveDefinition(_message.Message):
     TEAM_FIELD_NUMBER: _builtins.int
     COMMITMENT_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
+    VISIBILITY_FIELD_NUMBER: _builtins.int
     title: _builtins.str
     """Title, 1 to 200 code points."""
     description: _builtins.str
@@ -814,6 +848,8 @@ class ObjectiveDefinition(_message.Message):
     """The team that owns it: "teams/{team}"."""
     commitment: Global___Commitment.ValueType
     """Promise or aspiration."""
+    visibility: Global___Visibility.ValueType
+    """Who sees it."""
     @_builtins.property
     def owner(self) -> Global___PersonalText:
         """Who answers for it."""
@@ -826,10 +862,11 @@ class ObjectiveDefinition(_message.Message):
         team: _builtins.str = ...,
         commitment: Global___Commitment.ValueType = ...,
         owner: Global___PersonalText | None = ...,
+        visibility: Global___Visibility.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["owner", b"owner"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["commitment", b"commitment", "description", b"description", "owner", b"owner", "team", b"team", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commitment", b"commitment", "description", b"description", "owner", b"owner", "team", b"team", "title", b"title", "visibility", b"visibility"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,7 +26,7 @@ Change = (
     | facts.ObjectiveRevised
 )
 
-UNIMPORTANT = frozenset({"title", "description", "owner", "measure_kind"})
+UNIMPORTANT = frozenset({"title", "description", "owner", "visibility", "measure_kind"})
 """Fields whose change is nothing that a dependant has to look at."""
 
 

@@ -15,6 +15,7 @@ from okr.v1.values_pb2 import (
     EncryptedText,
     ObjectiveDefinition,
     PersonalText,
+    Visibility,
 )
 from okr.v1.values_pb2 import ObjectiveState as State
 from tests.support import ask
@@ -32,7 +33,10 @@ def test_an_objective_is_created_with_its_key_results() -> None:
         objective="objectives/brand",
         cycle=ask.Q3,
         definition=ObjectiveDefinition(
-            title="Márka", team=ask.MARKETING, commitment=Commitment.COMMITMENT_ASPIRATIONAL
+            title="Márka",
+            team=ask.MARKETING,
+            commitment=Commitment.COMMITMENT_ASPIRATIONAL,
+            visibility=Visibility.VISIBILITY_PUBLIC,
         ),
     )
     assert isinstance(added, facts.KeyResultAdded)
@@ -153,6 +157,47 @@ def test_an_owner_that_was_stored_encrypted_stays_so() -> None:
     scenario.given(ask.update_objective(title="Brand"))
 
     assert scenario.objective(ask.AWARENESS).definition.owner == SECRET
+
+
+def test_it_is_public_unless_it_is_said_to_be_private() -> None:
+    scenario = ask.drafted().given(ask.objective("o", visibility=Visibility.VISIBILITY_TEAM))
+    assert scenario.objective("objectives/o").definition.visibility == Visibility.VISIBILITY_TEAM
+
+    opened = ask.update_objective("objectives/o", mask=("visibility",))
+    revised = scenario.when(opened).then_it_is(facts.ObjectiveRevised)
+
+    assert list(revised.changed.paths) == ["visibility"]
+    assert revised.before.visibility == Visibility.VISIBILITY_TEAM
+    assert revised.after.visibility == Visibility.VISIBILITY_PUBLIC
+
+
+def test_whom_it_is_shown_changes_like_the_rest_of_a_committed_plan() -> None:
+    scenario = ask.committed()
+    hide = ask.update_objective(visibility=Visibility.VISIBILITY_TEAM)
+    scenario.when(hide).then_refused(ReasonRequired, missing=("reason", "category"))
+
+    scenario.given(ask.update_objective(visibility=Visibility.VISIBILITY_TEAM, because=ask.WHY))
+
+    assert scenario.objective(ask.AWARENESS).definition.visibility == Visibility.VISIBILITY_TEAM
+
+
+def test_what_was_stored_before_there_was_a_choice_is_public() -> None:
+    older = ObjectiveDefinition(
+        title="older", team=ask.MARKETING, commitment=Commitment.COMMITMENT_COMMITTED
+    )
+    scenario = ask.drafted().given_fact(
+        "objectives/older",
+        facts.ObjectiveCreated(objective="objectives/older", cycle=ask.Q3, definition=older),
+    )
+
+    stored = scenario.objective("objectives/older").definition
+    assert stored.visibility == Visibility.VISIBILITY_PUBLIC
+    scenario.when(ask.update_objective("objectives/older", title="older")).then_refused(
+        NothingToChange
+    )
+    renamed = ask.update_objective("objectives/older", title="Old")
+    revised = scenario.when(renamed).then_it_is(facts.ObjectiveRevised)
+    assert list(revised.changed.paths) == ["title"]
 
 
 def test_what_is_already_so_is_not_changed() -> None:

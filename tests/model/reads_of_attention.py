@@ -25,7 +25,7 @@ OF_STATUS: Final = {
     resources.STATUS_STALE: DeviationKind.DEVIATION_KIND_STALE,
     resources.STATUS_BEHIND: DeviationKind.DEVIATION_KIND_BEHIND,
 }
-UNIMPORTANT: Final = {"title", "description", "owner", "measure_kind"}
+UNIMPORTANT: Final = {"title", "description", "owner", "visibility", "measure_kind"}
 """Fields whose change is no dependant's concern."""
 
 

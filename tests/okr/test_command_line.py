@@ -450,6 +450,8 @@ def test_a_quarter_by_hand(okr: Okr) -> None:
     do("team", "create", "--id", "support", "--parent", "company", "Ügyfélszolgálat")
     do("cycle", "create", "--id", "h2", "H2 [b]", "2026-07-01", "2026-12-31")
     do("objective", "create", "--id", "help", "h2", "support", "Gyors segítség")
+    assert "visibility team" in do("objective", "revise", "help", "--private")
+    assert "visibility public" in do("objective", "revise", "help", "--public")
     do("key-result", "add", "help", "Kérdések", "--id", "asked", "--target", "100")
     do("key-result", "add", "help", "Válaszok", "--id", "answered", "--target", "50")
     do(

@@ -10,7 +10,7 @@ from okr.quarter.reader import quarter, read
 from okr.quarter.record import FileRefused
 from okr.quarter.step import Step
 from okr.v1 import ledger_service_pb2 as api
-from okr.v1.values_pb2 import AlignmentKind, Category, Metric
+from okr.v1.values_pb2 import AlignmentKind, Category, Metric, Visibility
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -35,7 +35,7 @@ JSON = """\
   "cycle": {"id": "q3", "title": "Q3", "first_day": "2026-07-01", "last_day": "2026-09-30"},
   "teams": [{"id": "marketing", "title": "Marketing"}],
   "objectives": [
-    {"id": "brand", "title": "Brand", "team": "marketing",
+    {"id": "brand", "title": "Brand", "visibility": "team", "team": "marketing",
      "key_results": [
        {"id": "followers", "title": "Followers", "baseline": 100, "target": "+20 %",
         "check_ins": [
@@ -128,6 +128,7 @@ def test_a_json_says_the_same_things_nested(tmp_path: Path) -> None:
     ]
     objective, reached, none = found[2].request, found[5].request, found[8].request
     assert isinstance(objective, api.CreateObjectiveRequest)
+    assert objective.definition.visibility == Visibility.VISIBILITY_TEAM
     site = objective.key_results[1].definition
     assert (site.metric, len(site.milestones)) == (Metric.METRIC_MILESTONES, 2)
     assert isinstance(reached, api.RecordCheckInRequest)

@@ -27,6 +27,7 @@ from okr.v1.values_pb2 import (
     CycleState,
     KeyResultState,
     ObjectiveState,
+    Visibility,
 )
 
 
@@ -82,6 +83,7 @@ def objective(given: Objective) -> RenderableType:
         ("team", names.short(definition.team)),
         ("state", marks.word(ObjectiveState.DESCRIPTOR, given.state)),
         ("commitment", marks.word(Commitment.DESCRIPTOR, definition.commitment)),
+        ("visibility", marks.word(Visibility.DESCRIPTOR, definition.visibility)),
         ("owner", definition.owner.plain or marks.NOTHING),
     ]
     if given.HasField("final_score"):
@@ -97,7 +99,8 @@ def objective(given: Objective) -> RenderableType:
 def objectives(given: Iterable[Objective]) -> Table:
     """A line for each objective."""
     table = marks.table(
-        "objective", "title", "team", "state", "key results", right=("key results",)
+        *("objective", "title", "team", "state", "visibility", "key results"),
+        right=("key results",),
     )
     for each in given:
         table.add_row(
@@ -105,6 +108,7 @@ def objectives(given: Iterable[Objective]) -> Table:
             each.definition.title,
             names.short(each.definition.team),
             marks.word(ObjectiveState.DESCRIPTOR, each.state),
+            marks.word(Visibility.DESCRIPTOR, each.definition.visibility),
             str(len(each.key_results)),
         )
     return table

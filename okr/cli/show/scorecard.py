@@ -33,6 +33,7 @@ from okr.v1.values_pb2 import (
     FinalScore,
     KeyResultState,
     ObjectiveState,
+    Visibility,
 )
 
 Sealed = Mapping[str, FinalScore]
@@ -125,6 +126,8 @@ def _objective(line: ObjectiveScore, sealed: FinalScore | None) -> Iterator[Rend
     definition = objective.definition
     committed = definition.commitment == Commitment.COMMITMENT_COMMITTED
     said = [names.short(definition.team), "committed" if committed else "aspirational"]
+    if definition.visibility == Visibility.VISIBILITY_TEAM:
+        said.append("private")
     if objective.state != ObjectiveState.OBJECTIVE_STATE_ACTIVE:
         said.append(marks.word(ObjectiveState.DESCRIPTOR, objective.state))
     if line.met:

@@ -73,6 +73,7 @@ async def running(
     async with AsyncExitStack() as stack:
         # First, so that a server that cannot listen makes no files.
         gate = Gate()
+        stack.callback(gate.close)
         listener = Listener(gate)
         address = listener.bind(settings.listen)
 

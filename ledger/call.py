@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from contextvars import ContextVar
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from functools import partial
+from typing import Final, NamedTuple, ParamSpec, TypeVar
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 
 
 class Caller(NamedTuple):
@@ -37,3 +44,16 @@ class Call:
 CALL: Final[ContextVar[Call]] = ContextVar("okr_call")
 """The call of the running task, set before its method runs. Threads that a method starts with
 `asyncio.to_thread` see it too."""
+
+THREADS: Final[ContextVar[Executor | None]] = ContextVar("okr_threads", default=None)
+"""What the running task's call works on; None for the threads that all share."""
+
+
+async def in_thread(
+    work: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
+) -> Result:
+    """As `asyncio.to_thread`, on the threads that the call's class has."""
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(
+        THREADS.get(), partial(copy_context().run, work, *args, **kwargs)
+    )

@@ -10,7 +10,7 @@ from typing import Any, Final, TypedDict, TypeVar
 
 from sqlalchemy import Connection
 
-from ledger.call import CALL
+from ledger.call import CALL, in_thread
 from ledger.log.contract import LogReader
 from ledger.tokens import Page, TokenLost, Tokens
 from okr.v1.values_pb2 import AsOf
@@ -121,13 +121,13 @@ class Reader:
         """
         if self.replica is not None and self.replica.position >= at.position:
             with suppress(ReadModelsUnavailable):
-                found = await asyncio.to_thread(_answer, self.replica, answer, at)
+                found = await in_thread(_answer, self.replica, answer, at)
                 if found is not None:
                     return found[0]
         while True:
             # They may have been thrown away since they were waited for, to be built again.
             await self.views.wait_for(at.position, _patience())
-            found = await asyncio.to_thread(_answer, self.views, answer, at)
+            found = await in_thread(_answer, self.views, answer, at)
             if found is not None:
                 return found[0]
 

@@ -26,8 +26,8 @@ class Row:
 
     `facts` are the attributes that become ErrorInfo metadata, in camelCase there. `field` is the
     path of the field at fault where the error has no attribute of that name. `retry_seconds` is
-    when the same request may be sent again, None where that does not help. `sentence` replaces the
-    error's own, where that is for operators only.
+    when the same request may be sent again where the error has no attribute of that name, None
+    where that does not help. `sentence` replaces the error's own, where that is for operators only.
     """
 
     code: StatusCode
@@ -110,9 +110,9 @@ CALL_ROWS: Final[Mapping[type[Exception], Row]] = {
     call.RequestUnreadable: Row(_WRONG, reason.ERROR_REASON_FIELD_INVALID),
     call.RequestTooLarge: Row(_EXHAUSTED, reason.ERROR_REASON_REQUEST_TOO_LARGE),
     call.AnswerTooLarge: Row(_EXHAUSTED, reason.ERROR_REASON_ANSWER_TOO_LARGE),
-    call.TooManyCalls: Row(_EXHAUSTED, reason.ERROR_REASON_OVERLOADED, retry_seconds=0.5),
-    call.TooManyStreams: Row(_EXHAUSTED, reason.ERROR_REASON_OVERLOADED, retry_seconds=2.0),
+    call.TooManyCalls: Row(_EXHAUSTED, reason.ERROR_REASON_OVERLOADED),
     call.CallTooLate: Row(StatusCode.DEADLINE_EXCEEDED, reason.ERROR_REASON_DEADLINE_PASSED),
+    call.CallTooLong: Row(StatusCode.DEADLINE_EXCEEDED, reason.ERROR_REASON_DEADLINE_PASSED),
     tokens.TokenForeign: Row(_WRONG, reason.ERROR_REASON_TOKEN_FOREIGN),
     tokens.TokenLost: Row(_REFUSED, reason.ERROR_REASON_TOKEN_LOST, ("position", "head")),
     tokens.PageTokenInvalid: Row(

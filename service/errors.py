@@ -121,8 +121,9 @@ def _status(row: Row, error: Exception) -> Status:
         told = ((each.name, str(each)) for each in getattr(error, "meanwhile", ()))
         left = DETAILS_BYTES - _packed(row.code, sentence, details).ByteSize()
         details.append(_precondition(row, list(told) or [(subject, sentence)], left))
-    if row.retry_seconds is not None:
-        details.append(RetryInfo(retry_delay=timedelta(seconds=row.retry_seconds)))
+    retry_seconds = getattr(error, "retry_seconds", row.retry_seconds)
+    if retry_seconds is not None:
+        details.append(RetryInfo(retry_delay=timedelta(seconds=retry_seconds)))
     if row.code is StatusCode.INVALID_ARGUMENT:
         left = DETAILS_BYTES - _packed(row.code, sentence, [*details, BadRequest()]).ByteSize()
         details.append(_bad_request(_violations(row, error), left))

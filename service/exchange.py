@@ -6,21 +6,20 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import structlog
 from google.rpc.status_pb2 import Status
 from grpc import StatusCode, aio
 from grpc_status import rpc_status
 
-from ledger.call import CALL, Call
+from ledger.call import CALL, THREADS, Call
+from ledger.log.errors import OutcomeUnknown
 from service.errors import Refused, told
 from service.identity.self_named import self_named
-from service.refusals import (
-    CallTooLate,
-    RequestTooLarge,
-    TooManyCalls,
-)
+from service.limits import CALL_SECONDS
+from service.load import Load, Loads
+from service.refusals import CallTooLate, CallTooLong, RequestTooLarge
 from service.streams import Streams
 from service.validation import MESSAGE_BYTES, Validation, fitting
 
@@ -35,10 +34,6 @@ if TYPE_CHECKING:
 
     Context = aio.ServicerContext[Any, Any]
 
-CALLS: Final = 20_000
-"""The most calls in the server's hands at a time, streams included."""
-
-
 Parse = Callable[[bytes], "Message"]
 Serialise = Callable[["Message"], bytes]
 Write = Callable[[bytes, "Caller", float | None], Awaitable["Answer"]]
@@ -50,11 +45,16 @@ class Gate:
     """What every call passes: the checks, the count of calls in the server's hands, the streams."""
 
     identify: Identify = self_named
-    max_calls: int = CALLS
+    loads: Loads = field(default_factory=Loads)
+    call_seconds: float = CALL_SECONDS
     streams: Streams = field(default_factory=Streams)
     validation: Validation = field(default_factory=Validation)
     log: Any = field(default_factory=lambda: structlog.get_logger().bind())
     calls: int = 0
+
+    def close(self) -> None:
+        """Lets go of the threads, once no call is under way any more."""
+        self.loads.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +76,55 @@ class Exchange:
     many requests also `requests` and `refused`, which count them.
     """
 
-    __slots__ = ("_began", "_context", "_deadline", "_entry", "_gate", "_path")
+    __slots__ = (
+        "_began",
+        "_context",
+        "_deadline",
+        "_entry",
+        "_gate",
+        "_load",
+        "_path",
+        "_timer",
+        "_too_long",
+    )
 
-    def __init__(self, gate: Gate, path: str, context: Context) -> None:
+    def __init__(self, gate: Gate, load: Load, path: str, context: Context) -> None:
         self._gate = gate
+        self._load = load
         self._path = path
         self._context = context
         self._began = time.monotonic()
         self._deadline: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._too_long = False
         self._entry: dict[str, Any] = {"method": path, "code": "OK"}
 
     async def __aenter__(self) -> Self:
         self._gate.calls += 1
+        self._load.calls += 1
         return self
+
+    def _allow(self, left: float | None) -> None:
+        """Notes until when the call may last, of which its caller leaves so many seconds."""
+        if left is not None and left <= 0:
+            raise CallTooLate
+        most = self._gate.call_seconds
+        if not self._load.streams and (left is None or left > most):
+            left = most
+            self._end_after(most)
+        if left is not None:
+            self._deadline = self._began + left
+
+    def _end_after(self, seconds: float) -> None:
+        """Ends the call then, since its caller would wait longer."""
+        task = asyncio.current_task()
+        assert task is not None
+
+        def end() -> None:
+            self._too_long = True
+            task.cancel()
+
+        self._timer = asyncio.get_running_loop().call_later(seconds, end)
 
     async def principal(self, raw: bytes) -> Principal:
         """Who sends so many bytes; notes until when the call may last.
@@ -97,13 +133,8 @@ class Exchange:
             Refusal: one of those in `service.refusals`, or FieldInvalid.
         """
         gate, entry = self._gate, self._entry
-        if gate.calls > gate.max_calls:
-            raise TooManyCalls(gate.max_calls)
-        left = self._context.time_remaining()
-        if left is not None:
-            if left <= 0:
-                raise CallTooLate
-            self._deadline = self._began + left
+        self._load.admit()
+        self._allow(self._context.time_remaining())
         context = self._context
         principal = await gate.identify(context.invocation_metadata() or (), context.auth_context)
         actor, on_behalf_of = principal.caller
@@ -126,6 +157,8 @@ class Exchange:
         if request_id := getattr(request, "request_id", ""):
             self._entry["request_id"] = request_id
         CALL.set(Call(self._path, principal.caller, self._deadline))
+        if self._load.threads is not None:
+            THREADS.set(self._load.threads)
         return request
 
     async def hand_over(self, raw: bytes, write: Write) -> bytes:
@@ -180,15 +213,31 @@ class Exchange:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            if self._too_long and isinstance(error, asyncio.CancelledError):
+                error = self._stopped()
         status = None if error is None else self._status(error)
         entry, gate = self._entry, self._gate
         gate.calls -= 1
+        self._load.calls -= 1
         entry["milliseconds"] = round((time.monotonic() - self._began) * 1e3, 3)
         # A service that cannot serve concerns its operators, who may not look at every call.
         tell = gate.log.warning if entry["code"] == "UNAVAILABLE" else gate.log.info
         tell("call", **entry)
         if status is not None:
             await self._context.abort_with_status(rpc_status.to_status(status))
+
+    def _stopped(self) -> Exception:
+        """What the call is told that was ended for taking too long; it can go on to say so."""
+        task = asyncio.current_task()
+        assert task is not None
+        task.uncancel()
+        seconds = self._gate.call_seconds
+        if self._load is self._gate.loads.writes:
+            # The lane may write it yet.
+            return OutcomeUnknown("ledger", "write", f"it takes longer than {seconds:g} s")
+        return CallTooLong(seconds)
 
     def _status(self, error: BaseException) -> Status | None:
         """What to tell the caller; None where somebody did already or nobody listens."""

@@ -75,11 +75,12 @@ def surrounded(gate: Gate, path: str, handler: Handler) -> Handler | None:
     # Generated code passes the request class's own `FromString`.
     request_name = parse.__self__.DESCRIPTOR.full_name
     codec = Codec(parse, cast("Serialise", handler.response_serializer), request_name)
+    load = gate.loads.of(path, streams=stream is not None)
 
     if inspect.iscoroutinefunction(unary):
 
         async def answer(raw: bytes, context: Context) -> bytes:
-            async with Exchange(gate, path, context) as exchange:
+            async with Exchange(gate, load, path, context) as exchange:
                 request = await exchange.admit(raw, codec)
                 return exchange.seal(await unary(request, context), codec)
 
@@ -88,11 +89,11 @@ def surrounded(gate: Gate, path: str, handler: Handler) -> Handler | None:
     if inspect.isasyncgenfunction(stream):
 
         async def answers(raw: bytes, context: Context) -> None:
-            async with Exchange(gate, path, context) as exchange:
+            async with Exchange(gate, load, path, context) as exchange:
                 request = await exchange.admit(raw, codec)
                 # Closed here and not by the garbage collector, so that its clean-up runs now.
                 async with (
-                    gate.streams.open(context) as opened,
+                    gate.streams.open(context, load.write_seconds) as opened,
                     aclosing(stream(request, context)) as responses,
                 ):
                     async for response in responses:
@@ -105,9 +106,10 @@ def surrounded(gate: Gate, path: str, handler: Handler) -> Handler | None:
 
 def written(gate: Gate, path: str, write: Write) -> Handler:
     """A handler of a method whose bytes go to the write lane as they come."""
+    load = gate.loads.of(path, streams=False)
 
     async def answer(raw: bytes, context: Context) -> bytes:
-        async with Exchange(gate, path, context) as exchange:
+        async with Exchange(gate, load, path, context) as exchange:
             return await exchange.hand_over(raw, write)
 
     return grpc.unary_unary_rpc_method_handler(answer)
@@ -115,9 +117,10 @@ def written(gate: Gate, path: str, write: Write) -> Handler:
 
 def fed(gate: Gate, path: str, write: Write) -> Handler:
     """A handler of a method whose stream of messages goes to the write lane as they come."""
+    load = gate.loads.of(path, streams=True)
 
     async def answers(_messages: object, context: Context) -> None:
-        async with Exchange(gate, path, context) as exchange:
+        async with Exchange(gate, load, path, context) as exchange:
             principal = await exchange.principal(b"")
             async with gate.streams.open(context) as opened:
                 await Feed(exchange, principal, opened, context, write).run()

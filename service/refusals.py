@@ -54,22 +54,23 @@ class AnswerTooLarge(Refusal):
 
 @dataclass(eq=False)
 class TooManyCalls(Refusal):
-    """The server has as many calls in its hands as it takes."""
+    """The server has as many calls of this class in its hands as it takes."""
 
     limit: int
+    retry_seconds: float
 
     def __str__(self) -> str:
-        return f"the server is at its limit of {self.limit} calls at a time"
+        return f"the server is at its limit of {self.limit} such calls at a time"
 
 
 @dataclass(eq=False)
-class TooManyStreams(Refusal):
-    """The server has as many streams open as it takes."""
+class CallTooLong(Refusal):
+    """The read took longer than any may."""
 
-    limit: int
+    limit_seconds: float
 
     def __str__(self) -> str:
-        return f"the server is at its limit of {self.limit} streams at a time"
+        return f"the call took longer than the {self.limit_seconds:g} s that a read may take"
 
 
 @dataclass(eq=False)

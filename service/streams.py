@@ -1,4 +1,4 @@
-"""The open streams: how many there may be, and their end when the server drains."""
+"""The open streams, and their end when the server drains."""
 
 from __future__ import annotations
 
@@ -10,10 +10,6 @@ from typing import Any, Final
 from grpc import aio
 
 from ledger.log.errors import ShuttingDown
-from service.refusals import TooManyStreams
-
-STREAMS: Final = 1000
-"""The most streams open at a time. Each holds a task, a page of events and a place in HTTP/2."""
 
 WRITE_SECONDS: Final = 1.0
 """How long a draining server waits for callers that do not take what was sent to them."""
@@ -22,8 +18,14 @@ WRITE_SECONDS: Final = 1.0
 class Stream:
     """A task that answers a stream; `ended` once the server has asked it to end."""
 
-    def __init__(self, context: aio.ServicerContext[Any, Any], task: asyncio.Task[Any]) -> None:
+    def __init__(
+        self,
+        context: aio.ServicerContext[Any, Any],
+        task: asyncio.Task[Any],
+        write_seconds: float | None,
+    ) -> None:
         self._context = context
+        self._write_seconds = write_seconds
         self.task = task
         self.writing = False
         self.ended = False
@@ -35,11 +37,15 @@ class Stream:
 
         Raises:
             ShuttingDown: the server drains.
-            CancelledError: the caller is gone.
+            CancelledError: the caller is gone, or has not taken it within the stream's time.
         """
         self.writing = True
         try:
-            await self._context.write(raw)
+            async with asyncio.timeout(self._write_seconds):
+                await self._context.write(raw)
+        except TimeoutError:
+            # gRPC takes no status while a write is under way: the call ends without one.
+            raise asyncio.CancelledError from None
         except aio.InternalError:
             # A write fails when its connection does, a moment before the task is cancelled for it.
             raise asyncio.CancelledError from None
@@ -60,8 +66,7 @@ class Stream:
 class Streams:
     """The open streams of a server, in one event loop."""
 
-    def __init__(self, at_most: int = STREAMS) -> None:
-        self._at_most = at_most
+    def __init__(self) -> None:
         self._open: set[Stream] = set()
         self._ending = False
 
@@ -69,20 +74,21 @@ class Streams:
         return len(self._open)
 
     @asynccontextmanager
-    async def open(self, context: aio.ServicerContext[Any, Any]) -> AsyncIterator[Stream]:
+    async def open(
+        self, context: aio.ServicerContext[Any, Any], write_seconds: float | None = None
+    ) -> AsyncIterator[Stream]:
         """Counts the running task as a stream while the block runs.
 
+        Its caller gets `write_seconds` to take an answer, any time where that is None.
+
         Raises:
-            TooManyStreams: there are as many as there may be.
             ShuttingDown: the server drains; also out of the block, wherever that waits.
         """
         if self._ending:
             raise ShuttingDown
-        if len(self._open) >= self._at_most:
-            raise TooManyStreams(self._at_most)
         task = asyncio.current_task()
         assert task is not None
-        stream = Stream(context, task)
+        stream = Stream(context, task, write_seconds)
         self._open.add(stream)
         try:
             yield stream

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
+from ledger.call import in_thread
 from ledger.values import timestamp
 from okr.v1.operations_service_pb2 import (
     GetStatusRequest,
@@ -75,7 +75,7 @@ class OperationsRpc(OperationsServiceServicer):
         self, request: GetStatusRequest, context: ServicerContext[Any, Any]
     ) -> GetStatusResponse:
         """Reads both databases; a few indexed look-ups."""
-        return await asyncio.to_thread(self._status)
+        return await in_thread(self._status)
 
     def _status(self) -> GetStatusResponse:
         # Projections first: they cannot be ahead of a head that is read after them.

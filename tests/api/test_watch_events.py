@@ -25,8 +25,8 @@ from projections.replay import tail, watching
 from projections.replay.belonging import Belonging
 from server import running
 from service.exchange import Gate
+from service.load import Loads
 from service.settings import Settings
-from service.streams import Streams
 from tests.api.case import INVALID, MISSING, REFUSED
 from tests.support.appended import append_team_events
 from tests.support.ask import (
@@ -372,7 +372,7 @@ def test_a_token_of_a_write_is_where_a_watch_may_begin(furnished: Caller) -> Non
 def test_streams_above_the_limit_are_told_when_to_come_back(
     loop: LoopThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.Gate", lambda: Gate(streams=Streams(at_most=2)))
+    monkeypatch.setattr("server.Gate", lambda: Gate(loads=Loads(streams=2)))
     with whole_service(loop, tmp_path) as me:
         wanted = WatchEventsRequest(from_now=True)
         with me.watch(wanted) as first:

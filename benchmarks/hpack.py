@@ -16,6 +16,7 @@ STATIC_TABLE_LENGTH = 61
 
 METHOD_POST = 3
 SCHEME_HTTP = 6
+SCHEME_HTTPS = 7
 HUFFMAN = 0x80
 
 
@@ -31,13 +32,15 @@ class RequestBlocks:
     following: bytes
 
     @classmethod
-    def for_fields(cls, fields: Sequence[tuple[bytes, bytes]]) -> "RequestBlocks":
-        """Blocks for a POST over plain HTTP/2 with these fields (lower-case names).
+    def for_fields(
+        cls, fields: Sequence[tuple[bytes, bytes]], scheme: int = SCHEME_HTTP
+    ) -> "RequestBlocks":
+        """Blocks for a POST with these fields (lower-case names).
 
         The fields must fit together into the server's default table of 4 096 bytes
         (name + value + 32 each).
         """
-        pseudo = bytes((0x80 | METHOD_POST, 0x80 | SCHEME_HTTP))
+        pseudo = bytes((0x80 | METHOD_POST, 0x80 | scheme))
         newest = STATIC_TABLE_LENGTH + len(fields)
         return cls(
             first=pseudo + b"".join(_literal_with_indexing(*field) for field in fields),

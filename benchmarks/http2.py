@@ -1,12 +1,13 @@
 """One HTTP/2 connection that carries many unary gRPC calls at once, at a few microseconds each.
 
-Only what a benchmark against a gRPC server needs: plain text, whole header blocks, no padding,
-no push. Anything else raises instead of being measured wrongly.
+Only what a benchmark against a gRPC server needs: whole header blocks, no padding, no push.
+Anything else raises instead of being measured wrongly.
 
 Source: RFC 9113, and gRPC's mapping onto it, "gRPC over HTTP2".
 """
 
 import socket
+import ssl
 from typing import Protocol
 
 from benchmarks.frames import (
@@ -66,14 +67,21 @@ class Connection:
     """Keeps up to `in_flight` calls open on one socket; the owner closes it.
 
     `now` is the caller's clock in seconds, read once for a burst of frames: a burst is handled
-    in far less time than one call takes.
+    in far less time than one call takes. `trusting` says whose certificates are, over TLS.
     """
 
     def __init__(
-        self, address: tuple[str, int], blocks: RequestBlocks, in_flight: int, calls: Calls
+        self,
+        address: tuple[str, int],
+        blocks: RequestBlocks,
+        in_flight: int,
+        calls: Calls,
+        trusting: ssl.SSLContext | None = None,
     ) -> None:
         self.socket = socket.create_connection(address, SOCKET_TIMEOUT_SECONDS)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if trusting is not None:
+            self.socket = trusting.wrap_socket(self.socket, server_hostname=address[0])
         self.closed = False
         self.response_bytes = 0
         """DATA bytes received, the five-byte message prefixes included."""
@@ -138,7 +146,7 @@ class Connection:
             HpackError: see `benchmarks.hpack.literal_fields`.
         """
         try:
-            received = self.socket.recv(RECEIVE_BYTES)
+            received = self._received()
             if received:
                 self._handle(received, now)
                 self.fill(now)
@@ -147,6 +155,13 @@ class Connection:
         if not received:
             self.lose_open("connection closed by the server", now)
             self.close()
+
+    def _received(self) -> bytes:
+        """What has come, empty at the end; over TLS all that is decrypted: nothing wakes for it."""
+        received = self.socket.recv(RECEIVE_BYTES)
+        while isinstance(self.socket, ssl.SSLSocket) and received and self.socket.pending():
+            received += self.socket.recv(RECEIVE_BYTES)
+        return received
 
     def lose_open(self, why: str, now: float) -> None:
         """Counts every call that is still open as lost."""

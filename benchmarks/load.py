@@ -6,6 +6,7 @@ while it runs and one `LoadReport` at the end.
 
 import json
 import selectors
+import ssl
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.hpack import RequestBlocks
+from benchmarks.hpack import SCHEME_HTTP, SCHEME_HTTPS, RequestBlocks
 from benchmarks.http2 import MESSAGE_PREFIX_BYTES, Connection
 from benchmarks.outcomes import LoadReport, Outcomes, percentile_ms
 from benchmarks.requests import RequestSource, read_requests
@@ -42,6 +43,10 @@ class LoadPlan:
     connections: int = 4
     ordered: bool = True
     """Whether request ids are in order of time, or random."""
+    authority: Path | None = None
+    """Who signed the server's certificate, as PEM; without one the calls are in plain text."""
+    token: str = ""
+    """What every call says who it is with."""
 
 
 class _Calls(Outcomes):
@@ -69,9 +74,10 @@ def run(plan: LoadPlan, on_progress: Callable[[int], None] = lambda calls: None)
         ProtocolError, HpackError: it speaks what this client does not.
     """
     calls = _Calls(plan.messages, plan.calls, ordered=plan.ordered)
-    blocks = RequestBlocks.for_fields(_fields(plan))
+    trusting = _trusting(plan.authority) if plan.authority else None
+    blocks = RequestBlocks.for_fields(_fields(plan), SCHEME_HTTPS if trusting else SCHEME_HTTP)
     connections = [
-        Connection((plan.host, plan.port), blocks, slots, calls)
+        Connection((plan.host, plan.port), blocks, slots, calls, trusting)
         for slots in _shares(plan.in_flight, plan.connections)
     ]
     try:
@@ -164,7 +170,14 @@ def _report(
     )
 
 
+def _trusting(authority: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=authority)
+    context.set_alpn_protocols(["h2"])
+    return context
+
+
 def _fields(plan: LoadPlan) -> list[tuple[bytes, bytes]]:
+    bearer = [(b"authorization", b"Bearer " + plan.token.encode())] if plan.token else []
     return [
         (b":path", plan.method.encode()),
         (b":authority", f"{plan.host}:{plan.port}".encode()),
@@ -172,6 +185,7 @@ def _fields(plan: LoadPlan) -> list[tuple[bytes, bytes]]:
         (b"content-type", b"application/grpc"),
         (b"grpc-timeout", DEADLINE),
         (b"user-agent", b"okr-ledger-bench"),
+        *bearer,
     ]
 
 
@@ -194,6 +208,10 @@ def main(
     ordered: Annotated[
         bool, typer.Option("--ordered/--random", help="Request ids in order of time, or random.")
     ] = True,
+    authority: Annotated[
+        Path | None, typer.Option(help="Call over TLS; who signed the server's certificate, PEM.")
+    ] = None,
+    token_file: Annotated[Path | None, typer.Option(help="A token that each call carries.")] = None,
 ) -> None:
     """Sends the file's requests round and round, each under a request id of its own."""
     plan = LoadPlan(
@@ -207,6 +225,8 @@ def main(
         in_flight=in_flight,
         connections=connections,
         ordered=ordered,
+        authority=authority,
+        token=token_file.read_text(encoding="utf-8").strip() if token_file else "",
     )
     report = run(plan, lambda count: print(json.dumps({"calls": count}), flush=True))
     print(json.dumps(report.as_json()), flush=True)

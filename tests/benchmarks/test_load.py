@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import grpc
 import pytest
+import trustme
 
 from benchmarks import load
 from benchmarks.load import LoadPlan, run
@@ -48,13 +50,19 @@ class Seen:
 
 
 @contextmanager
-def serving(behaviour: Behaviour) -> Iterator[tuple[grpc.Server, int]]:
+def serving(
+    behaviour: Behaviour, credentials: grpc.ServerCredentials | None = None
+) -> Iterator[tuple[grpc.Server, int]]:
     method: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(behaviour)
     server = grpc.server(ThreadPoolExecutor(80))
     server.add_generic_rpc_handlers(
         (grpc.method_handlers_generic_handler("bench.Service", {"Call": method}),)
     )
-    port = server.add_insecure_port("127.0.0.1:0")
+    address = "127.0.0.1:0"
+    if credentials is None:
+        port = server.add_insecure_port(address)
+    else:
+        port = server.add_secure_port(address, credentials)
     server.start()
     try:
         yield server, port
@@ -128,6 +136,26 @@ def test_takes_responses_that_fill_many_frames() -> None:
         report = run(plan(port, calls=200))
     assert (report.ok, report.failures) == (200, {})
     assert report.response_bytes == len(large)
+
+
+def test_calls_over_tls_and_says_who_it_is(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    issued = authority.issue_cert("127.0.0.1")
+    (certificate,) = issued.cert_chain_pems
+    pair = (issued.private_key_pem.bytes(), certificate.bytes())
+    told: set[str | bytes] = set()
+
+    def answer(request: bytes, context: grpc.ServicerContext) -> bytes:
+        told.update(value for key, value in context.invocation_metadata() if key == "authorization")
+        return bytes(100_000)
+
+    with serving(answer, grpc.ssl_server_credentials([pair])) as (_, port):
+        report = run(
+            plan(port, calls=300, authority=tmp_path / "authority.pem", token="header.claims.sign")
+        )
+    assert (report.ok, report.failures) == (300, {})
+    assert told == {"Bearer header.claims.sign"}
 
 
 def test_measures_for_the_time_asked_and_leaves_the_warm_up_out() -> None:

@@ -41,6 +41,7 @@ from service.lane.desk import Desk
 from service.lane.places import InProcess, InThread
 from service.listening import WHOLE_SERVER, Listener
 from service.logging import logs
+from service.quotas import Quotas
 from service.rpc.operations import VERSION, OperationsRpc, Progress
 from service.sealing import Sealing
 from service.settings import Follower as FollowerPlace
@@ -72,7 +73,7 @@ async def running(
     """
     async with AsyncExitStack() as stack:
         # First, so that a server that cannot listen makes no files.
-        gate = Gate()
+        gate = Gate(quotas=Quotas(settings.quota))
         stack.callback(gate.close)
         listener = Listener(gate)
         address = listener.bind(settings.listen)
@@ -266,6 +267,30 @@ def serve(
             show_default="process",
         ),
     ] = None,
+    caller_calls_per_second: Annotated[
+        float | None,
+        typer.Option(
+            envvar="OKR_CALLER_CALLS_PER_SECOND",
+            help="Calls per second that an authenticated caller may make; 0 is without a limit.",
+            show_default="1000",
+        ),
+    ] = None,
+    caller_calls: Annotated[
+        int | None,
+        typer.Option(
+            envvar="OKR_CALLER_CALLS",
+            help="Calls that an authenticated caller may have at a time; 0 is without a limit.",
+            show_default="500",
+        ),
+    ] = None,
+    caller_streams: Annotated[
+        int | None,
+        typer.Option(
+            envvar="OKR_CALLER_STREAMS",
+            help="Streams that an authenticated caller may have at a time; 0 is without a limit.",
+            show_default="100",
+        ),
+    ] = None,
     max_waiting: Annotated[
         int | None,
         typer.Option(
@@ -309,6 +334,9 @@ def serve(
             listen=listen,
             follower=follower,
             lane=lane,
+            caller_calls_per_second=caller_calls_per_second,
+            caller_calls=caller_calls,
+            caller_streams=caller_streams,
             max_waiting=max_waiting,
             drain_seconds=drain_seconds,
             reflection=reflection,

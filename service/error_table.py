@@ -111,6 +111,7 @@ CALL_ROWS: Final[Mapping[type[Exception], Row]] = {
     call.RequestTooLarge: Row(_EXHAUSTED, reason.ERROR_REASON_REQUEST_TOO_LARGE),
     call.AnswerTooLarge: Row(_EXHAUSTED, reason.ERROR_REASON_ANSWER_TOO_LARGE),
     call.TooManyCalls: Row(_EXHAUSTED, reason.ERROR_REASON_OVERLOADED),
+    call.QuotaExceeded: Row(_EXHAUSTED, reason.ERROR_REASON_QUOTA_EXCEEDED, ("quota", "limit")),
     call.CallTooLate: Row(StatusCode.DEADLINE_EXCEEDED, reason.ERROR_REASON_DEADLINE_PASSED),
     call.CallTooLong: Row(StatusCode.DEADLINE_EXCEEDED, reason.ERROR_REASON_DEADLINE_PASSED),
     tokens.TokenForeign: Row(_WRONG, reason.ERROR_REASON_TOKEN_FOREIGN),

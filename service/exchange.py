@@ -19,6 +19,7 @@ from service.errors import Refused, told
 from service.identity.self_named import self_named
 from service.limits import CALL_SECONDS
 from service.load import Load, Loads
+from service.quotas import Account, Quotas
 from service.refusals import CallTooLate, CallTooLong, RequestTooLarge
 from service.streams import Streams
 from service.validation import MESSAGE_BYTES, Validation, fitting
@@ -46,6 +47,7 @@ class Gate:
 
     identify: Identify = self_named
     loads: Loads = field(default_factory=Loads)
+    quotas: Quotas | None = None
     call_seconds: float = CALL_SECONDS
     streams: Streams = field(default_factory=Streams)
     validation: Validation = field(default_factory=Validation)
@@ -77,6 +79,7 @@ class Exchange:
     """
 
     __slots__ = (
+        "_account",
         "_began",
         "_context",
         "_deadline",
@@ -97,6 +100,7 @@ class Exchange:
         self._deadline: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._too_long = False
+        self._account: Account | None = None
         self._entry: dict[str, Any] = {"method": path, "code": "OK"}
 
     async def __aenter__(self) -> Self:
@@ -142,9 +146,16 @@ class Exchange:
         if on_behalf_of:
             entry["on_behalf_of"] = on_behalf_of
         entry["authenticated_by"] = principal.credential
+        if gate.quotas is not None and principal.authenticated:
+            self._charge(gate.quotas, actor)
         if len(raw) > MESSAGE_BYTES:
             raise RequestTooLarge(len(raw), MESSAGE_BYTES)
         return principal
+
+    def _charge(self, quotas: Quotas, actor: str) -> None:
+        """Counts the call for who makes it; an operator's is never one too many."""
+        if self._account is None and self._load is not self._gate.loads.operations:
+            self._account = quotas.begin(actor, streams=self._load.streams)
 
     async def admit(self, raw: bytes, codec: Codec) -> Message:
         """The request, checked; sets `CALL` for the method.
@@ -221,6 +232,8 @@ class Exchange:
         entry, gate = self._entry, self._gate
         gate.calls -= 1
         self._load.calls -= 1
+        if self._account is not None and gate.quotas is not None:
+            gate.quotas.end(self._account, streams=self._load.streams)
         entry["milliseconds"] = round((time.monotonic() - self._began) * 1e3, 3)
         # A service that cannot serve concerns its operators, who may not look at every call.
         tell = gate.log.warning if entry["code"] == "UNAVAILABLE" else gate.log.info

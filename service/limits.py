@@ -38,3 +38,12 @@ OPERATIONS: Final = 100
 
 CALL_SECONDS: Final = 120.0
 """How long a call may take that is not a stream, whatever its caller allows."""
+
+CALLERS: Final = 10_000
+"""The callers whose quotas are remembered; who has no call under way is forgotten first."""
+
+BURST_SECONDS: Final = 2.0
+"""What a caller may save up of its calls per second."""
+
+QUOTA_SECONDS: Final = 0.1
+"""The least that a caller is told to wait whose quota is used up."""

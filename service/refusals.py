@@ -64,6 +64,19 @@ class TooManyCalls(Refusal):
 
 
 @dataclass(eq=False)
+class QuotaExceeded(Refusal):
+    """The caller has used up `quota`: "calls", "streams" or "calls_per_second"."""
+
+    quota: str
+    limit: str
+    retry_seconds: float
+
+    def __str__(self) -> str:
+        kind = {"calls": "calls at a time", "streams": "streams at a time"}
+        return f"a caller may have {self.limit} {kind.get(self.quota, 'calls per second')}"
+
+
+@dataclass(eq=False)
 class CallTooLong(Refusal):
     """The read took longer than any may."""
 

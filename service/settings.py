@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ledger.log.database import SCHEMA, Database
 from service.logging import LogFormat, LogLevel
+from service.quotas import Quota
 
 Follower = Literal["in_process", "separate"]
 Lane = Literal["process", "thread"]
@@ -38,6 +39,9 @@ class Settings(BaseSettings):
     follower: Follower = "in_process"
     lane: Lane = "process"
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 10.0
+    caller_calls_per_second: Annotated[float, Field(ge=0, le=1_000_000)] = 1000.0
+    caller_calls: Annotated[int, Field(ge=0, le=1_000_000)] = 500
+    caller_streams: Annotated[int, Field(ge=0, le=1_000_000)] = 100
     max_waiting: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
     reflection: bool = True
 
@@ -97,6 +101,11 @@ class Settings(BaseSettings):
             self.database_connect_seconds,
             self.database_statement_seconds,
         )
+
+    @property
+    def quota(self) -> Quota:
+        """What each caller may take whom somebody vouches for."""
+        return Quota(self.caller_calls_per_second, self.caller_calls, self.caller_streams)
 
     @property
     def replica(self) -> Database | None:

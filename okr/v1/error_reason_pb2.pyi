@@ -109,9 +109,13 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_PROJECTION_STOPPED: _ErrorReason.ValueType  # 29
     """UNAVAILABLE: the read model has stopped and cannot catch up. Metadata: `projection`."""
     ERROR_REASON_DEADLINE_PASSED: _ErrorReason.ValueType  # 30
-    """DEADLINE_EXCEEDED: the deadline passed while the request waited; nothing was written."""
+    """DEADLINE_EXCEEDED: the deadline passed while the request waited, or a read took longer than any
+    may; nothing was written.
+    """
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 31
-    """RESOURCE_EXHAUSTED: too many requests wait; try again as `google.rpc.RetryInfo` says."""
+    """RESOURCE_EXHAUSTED: the server has as many calls of this class as it takes, or too many requests
+    wait; try again as `google.rpc.RetryInfo` says.
+    """
     ERROR_REASON_ANSWER_TOO_LARGE: _ErrorReason.ValueType  # 32
     """RESOURCE_EXHAUSTED: the answer would exceed 4 MiB; ask for a smaller part."""
     ERROR_REASON_CLOCK_BEHIND: _ErrorReason.ValueType  # 33
@@ -166,6 +170,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_READ_MODELS_UNAVAILABLE: _ErrorReason.ValueType  # 46
     """UNAVAILABLE: the database of the read models cannot be read now. The same request may be sent
     again.
+    """
+    ERROR_REASON_QUOTA_EXCEEDED: _ErrorReason.ValueType  # 47
+    """RESOURCE_EXHAUSTED: the caller has as many calls as it may; `google.rpc.RetryInfo` says when the
+    next is due. Metadata: `quota` ("calls" or "streams" at a time, or "calls_per_second"), `limit`.
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -261,9 +269,13 @@ Metadata: `instant`.
 ERROR_REASON_PROJECTION_STOPPED: ErrorReason.ValueType  # 29
 """UNAVAILABLE: the read model has stopped and cannot catch up. Metadata: `projection`."""
 ERROR_REASON_DEADLINE_PASSED: ErrorReason.ValueType  # 30
-"""DEADLINE_EXCEEDED: the deadline passed while the request waited; nothing was written."""
+"""DEADLINE_EXCEEDED: the deadline passed while the request waited, or a read took longer than any
+may; nothing was written.
+"""
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 31
-"""RESOURCE_EXHAUSTED: too many requests wait; try again as `google.rpc.RetryInfo` says."""
+"""RESOURCE_EXHAUSTED: the server has as many calls of this class as it takes, or too many requests
+wait; try again as `google.rpc.RetryInfo` says.
+"""
 ERROR_REASON_ANSWER_TOO_LARGE: ErrorReason.ValueType  # 32
 """RESOURCE_EXHAUSTED: the answer would exceed 4 MiB; ask for a smaller part."""
 ERROR_REASON_CLOCK_BEHIND: ErrorReason.ValueType  # 33
@@ -318,5 +330,9 @@ id it counts once: it is answered if it was written, and done if not.
 ERROR_REASON_READ_MODELS_UNAVAILABLE: ErrorReason.ValueType  # 46
 """UNAVAILABLE: the database of the read models cannot be read now. The same request may be sent
 again.
+"""
+ERROR_REASON_QUOTA_EXCEEDED: ErrorReason.ValueType  # 47
+"""RESOURCE_EXHAUSTED: the caller has as many calls as it may; `google.rpc.RetryInfo` says when the
+next is due. Metadata: `quota` ("calls" or "streams" at a time, or "calls_per_second"), `limit`.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -18,6 +18,7 @@ from google.protobuf.message import Message
 from grpc import StatusCode
 
 from ledger import decisions
+from ledger.call import Caller as Name
 from ledger.log.clock import now_us
 from ledger.log.contract import Append, EncodedEvent
 from ledger.log.database import Database
@@ -26,9 +27,13 @@ from ledger.log.sqlite.recorder import open_log
 from okr.v1 import events_pb2 as facts
 from okr.v1 import score_service_pb2 as scores
 from okr.v1.error_reason_pb2 import ErrorReason
-from okr.v1.ledger_service_pb2 import CreateTeamRequest
+from okr.v1.ledger_service_pb2 import CreateTeamRequest, CreateTeamResponse
+from service.exchange import Gate
+from service.identity.principal import Metadata, Peer, Principal
 from service.lane.desk import Desk
+from service.lane.link import Answer
 from service.lane.places import InThread
+from service.quotas import Quota, Quotas
 from tests.api.cases import TABLES
 from tests.support.ask import Q3, cycle, new, objective, team
 from tests.support.databases import ON_SQLITE_ALONE
@@ -210,6 +215,25 @@ def shutting_down(at: Place) -> Refused:
         return Caller(channel).refused(team("x"))
 
 
+def quota_exceeded(at: Place) -> Refused:
+    """A caller whom somebody vouches for may have no call a year, but for the first one."""
+
+    async def vouched(_metadata: Metadata, _peer: Peer) -> Principal:
+        return Principal(Name("people/anna"), (), "token")
+
+    async def write(*_: object) -> Answer:
+        return Answer(1, CreateTeamResponse(position=1).SerializeToString(), "", 1)
+
+    gate = Gate(identify=vouched, quotas=Quotas(Quota(calls_per_second=1e-8)))
+    with (
+        served(at.loop, writes=write, gate=gate) as address,
+        grpc.insecure_channel(address) as channel,
+    ):
+        me = Caller(channel)
+        me.ask(team("x"))
+        return me.refused(team("x"))
+
+
 def internal(at: Place) -> Refused:
     """A defect: a decision fails in a way that nobody foresaw."""
 
@@ -233,6 +257,7 @@ PROVOKED: Final[dict[str, tuple[StatusCode, Callable[[Place], Refused]]]] = {
     "OUTCOME_UNKNOWN": (StatusCode.UNAVAILABLE, outcome_unknown),
     "PROJECTION_STOPPED": (StatusCode.UNAVAILABLE, projection_stopped),
     "READ_MODELS_UNAVAILABLE": (StatusCode.UNAVAILABLE, read_models_unavailable),
+    "QUOTA_EXCEEDED": (StatusCode.RESOURCE_EXHAUSTED, quota_exceeded),
     "SHUTTING_DOWN": (StatusCode.UNAVAILABLE, shutting_down),
     "INTERNAL": (StatusCode.INTERNAL, internal),
 }

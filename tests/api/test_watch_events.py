@@ -372,7 +372,7 @@ def test_a_token_of_a_write_is_where_a_watch_may_begin(furnished: Caller) -> Non
 def test_streams_above_the_limit_are_told_when_to_come_back(
     loop: LoopThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.Gate", lambda: Gate(loads=Loads(streams=2)))
+    monkeypatch.setattr("server.Gate", lambda **_: Gate(loads=Loads(streams=2)))
     with whole_service(loop, tmp_path) as me:
         wanted = WatchEventsRequest(from_now=True)
         with me.watch(wanted) as first:
@@ -506,7 +506,7 @@ def test_what_a_caller_leaves_behind_is_cleared_away(
     loop: LoopThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = Gate()
-    monkeypatch.setattr("server.Gate", lambda: gate)
+    monkeypatch.setattr("server.Gate", lambda **_: gate)
     with whole_service(loop, tmp_path) as me:
         me.all_of(*(team(f"t{i}") for i in range(30)))
         for wanted in (from_beginning(), WatchEventsRequest(from_now=True)):

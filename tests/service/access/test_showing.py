@@ -32,7 +32,7 @@ Kind = ScoreStep.Operation
 
 
 def hidden(name: str) -> bool:
-    return name == UNDONE or name == SECRET or name.startswith(f"{SECRET}/")
+    return name in (UNDONE, SECRET) or name.startswith(f"{SECRET}/")
 
 
 def left(message: Message) -> Left:

@@ -112,6 +112,17 @@ class ReadModelsUnavailable(ProjectionError):
 
 
 @dataclass(eq=False)
+class LedgerContradicted(ProjectionError):
+    """The ledger is not what was signed of it; `position` is the first event that may be wrong."""
+
+    position: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"the ledger does not fit what was signed of it: {self.reason}"
+
+
+@dataclass(eq=False)
 class PositionAhead(Refusal):
     """The ledger has not reached the position yet."""
 

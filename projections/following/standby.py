@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from threading import Event
 
     from projections.following.duty import Duty
-    from projections.following.follower import Follower
-    from projections.following.watcher import Watcher
 
 TRY_SECONDS: Final = 1.0
 """How often a process that stands by tries to follow: within that it takes over."""
+
+
+class Following(Protocol):
+    """What follows the log; see `projections.following.follower.Follower`."""
+
+    @property
+    def failure(self) -> Exception | None: ...
+
+    def wake(self) -> None: ...
+
+    def run(self, stop: Event) -> None: ...
+
+
+class Watching(Protocol):
+    """What tells how far another process is; see `projections.following.watcher.Watcher`."""
+
+    def wake(self) -> None: ...
+
+    def look(self) -> None: ...
+
+    def pause(self) -> None: ...
 
 
 class Standby:
@@ -22,7 +41,7 @@ class Standby:
     The follower has to be made with the duty's `held`, so that it stops when the duty is lost.
     """
 
-    def __init__(self, follower: Follower, watcher: Watcher, duty: Duty) -> None:
+    def __init__(self, follower: Following, watcher: Watching, duty: Duty) -> None:
         self._follower = follower
         self._watcher = watcher
         self._duty = duty

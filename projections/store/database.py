@@ -45,7 +45,8 @@ UNAVAILABLE: Final = (OperationalError, InterfaceError, PoolTimeout)
 CATALOGUE: Final = 0
 """In the place of a generation's number: the catalogue of them all."""
 
-_RECORDING: Final = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL")
+RECORDING: Final = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL")
+"""What a connection is set up with whose commits are durable."""
 _WRITING: Final = (
     "PRAGMA journal_mode=WAL",
     # The tables can be built anew: a crash may cost the last batches, never their consistency.
@@ -55,7 +56,8 @@ _WRITING: Final = (
     "PRAGMA cache_size=-16384",
     "PRAGMA wal_autocheckpoint=8000",
 )
-_READING: Final = ("PRAGMA query_only=ON", "PRAGMA cache_size=-8192")
+READING: Final = ("PRAGMA query_only=ON", "PRAGMA cache_size=-8192")
+"""What a connection is set up with that only reads."""
 
 
 def views_file(log_file: Path, number: int = CATALOGUE) -> Path:
@@ -81,7 +83,7 @@ def dialect_of(log: Database) -> Dialect:
 
 def recorder(log: Database) -> Engine:
     """An engine for the catalogue, each of whose commits is durable."""
-    return _writer(log, CATALOGUE, _RECORDING)
+    return _writer(log, CATALOGUE, RECORDING)
 
 
 def writer(log: Database, number: int) -> Engine:
@@ -102,21 +104,20 @@ def reader(log: Database, number: int) -> Engine:
     }
     if log.is_postgres:
         return postgres.engine(log, number, read_only=True, **pool)
-    return _engine(log, number, _READING, "BEGIN", pool)
+    return file_engine(views_file(log.file, number), READING, "BEGIN", pool)
 
 
 def _writer(log: Database, number: int, pragmas: Sequence[str]) -> Engine:
     pool = {"pool_size": 1, "max_overflow": 2, "pool_timeout": WAIT_SECONDS}
     if log.is_postgres:
         return postgres.engine(log, number, read_only=False, **pool)
-    return _engine(log, number, pragmas, "BEGIN IMMEDIATE", pool)
+    return file_engine(views_file(log.file, number), pragmas, "BEGIN IMMEDIATE", pool)
 
 
-def _engine(
-    log: Database, number: int, pragmas: Sequence[str], begin: str, pool: Mapping[str, int]
-) -> Engine:
+def file_engine(file: Path, pragmas: Sequence[str], begin: str, pool: Mapping[str, int]) -> Engine:
+    """An engine for a file of SQLite, whose transactions start with `begin`."""
     engine = create_engine(
-        URL.create("sqlite", database=str(views_file(log.file, number))),
+        URL.create("sqlite", database=str(file)),
         # No transactions of the driver's own making: `begin` below starts each.
         connect_args={"isolation_level": None, "timeout": WAIT_SECONDS},
         **pool,

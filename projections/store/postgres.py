@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from psycopg import Connection as Session
     from sqlalchemy import Connection, Dialect, Engine, Table
@@ -35,11 +35,13 @@ _READING: Final = {
 GONE_SECONDS: Final = 10
 """After how long PostgreSQL ends the session of a process that is silent, hung or unreachable."""
 
-_CHANGING: Final = {
+LASTING: Final = {
     # A process that is frozen in a transaction keeps no row from whoever relieves it.
     "idle_in_transaction_session_timeout": f"{GONE_SECONDS}s",
 }
-_WRITING: Final = _CHANGING | {
+"""What a session writes with whose rows cannot be made anew."""
+
+_WRITING: Final = LASTING | {
     # They can be built anew: a crash may cost the last batches, never their consistency.
     "synchronous_commit": "off",
 }
@@ -55,8 +57,10 @@ def views_channel(database: Database) -> str:
     return f"{database.schema}_views"
 
 
-def connect(database: Database, number: int = 0) -> Session[Any]:
-    """A session that sees a generation alone; each statement is its own transaction.
+def connect(database: Database, schema: str = "") -> Session[Any]:
+    """A session that sees a schema alone, the catalogue's by default.
+
+    Each statement is its own transaction.
 
     Raises:
         LogUnavailable: the URL cannot be understood.
@@ -66,17 +70,28 @@ def connect(database: Database, number: int = 0) -> Session[Any]:
 
     from ledger.log.postgres.datastore import connection_arguments
 
-    arguments = connection_arguments(database, views_schema(database, number))
+    arguments = connection_arguments(database, schema or views_schema(database, 0))
     return psycopg.connect(database.url, autocommit=True, **arguments)
 
 
-def engine(database: Database, number: int, *, read_only: bool, **pool: Any) -> Engine:
-    """Sessions for transactions: each reading one sees one state, a writing one the newest."""
+def engine(database: Database, number: int, *, read_only: bool, **pool: int) -> Engine:
+    """Sessions for transactions on a generation, or the catalogue, of the read models."""
+    changes = None if read_only else _WRITING if number else LASTING
+    return engine_on(database, views_schema(database, number), changes, pool)
+
+
+def engine_on(
+    database: Database, schema: str, changes: Mapping[str, str] | None, pool: Mapping[str, int]
+) -> Engine:
+    """Sessions for transactions: each reading one sees one state, a writing one the newest.
+
+    `changes` are the settings that sessions write with, None where they only read.
+    """
+    read_only = changes is None
 
     def session() -> Session[Any]:
-        made = connect(database, number)
-        settings = _READING if read_only else _WRITING if number else _CHANGING
-        for name, value in settings.items():
+        made = connect(database, schema)
+        for name, value in (_READING if changes is None else changes).items():
             made.execute("SELECT set_config(%s, %s, false)", (name, value))
         made.autocommit = False
         made.read_only = read_only

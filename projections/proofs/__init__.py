@@ -1,0 +1,1 @@
+"""The ledger's Merkle tree: kept up with the log, signed at times, and asked for proofs."""

@@ -92,3 +92,18 @@ class CallTooLate(Refusal):
 
     def __str__(self) -> str:
         return "the deadline passed before the request's turn came; nothing was written"
+
+
+@dataclass(eq=False)
+class NotPermitted(Refusal):
+    """The policies do not permit it; `policies` are those that forbid it, if any does.
+
+    The same whether what it is about exists or not.
+    """
+
+    action: str
+    principal: str
+    policies: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.principal} is not permitted to do this: {self.action}"

@@ -1,0 +1,220 @@
+"""Who may do what: the policies in force, the roles granted, and what is known of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import structlog
+
+from ledger.log.errors import LogUnavailable
+from ledger.refusals import NotFound
+from service.access.deciding import Decision, Holder, alike, decide
+from service.access.resources import (
+    OBJECTIVE,
+    Resource,
+    Subject,
+    objective_of,
+    subject_of,
+    unknown,
+)
+from service.access.roles import NO_GRANTS, Grants, roles_of
+from service.access.rules import ACT_FOR, RULES, SEE, Need, needs_of
+from service.refusals import NotPermitted
+
+if TYPE_CHECKING:
+    from functools import _CacheInfo
+
+    from service.access.directory import Directory
+    from service.access.policies import Policies
+    from service.identity.principal import Principal
+
+DECISIONS: Final = 65_536
+"""The decisions that are remembered; one takes some 500 bytes."""
+PRINCIPALS: Final = 16_384
+"""The principals whose roles are remembered in a form to decide by."""
+
+log = structlog.get_logger()
+
+
+class Fresh(Protocol):
+    """What keeps the directory up with the log; see `service.access.upkeep`."""
+
+    async def reach(self, position: int) -> None: ...
+
+    async def catch_up(self) -> None: ...
+
+
+class Authority:
+    """Decides for all calls of a server; in one event loop."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        upkeep: Fresh,
+        policies: Policies,
+        grants: Grants = NO_GRANTS,
+    ) -> None:
+        self.directory = directory
+        self._upkeep = upkeep
+        self._policies = policies
+        self._grants = grants
+        self._decided = lru_cache(DECISIONS)(self._decide)
+        self.access = lru_cache(PRINCIPALS)(self._access)
+
+    def follow_policies(self, policies: Policies) -> None:
+        """Decides by these from now on."""
+        self._policies = policies
+        self.forget()
+
+    def follow_grants(self, grants: Grants) -> None:
+        """Takes these for what the operator's file grants from now on."""
+        self._grants = grants
+        self.access.cache_clear()
+
+    def forget(self) -> None:
+        """Decides everything anew: the policies or the teams' tree have changed."""
+        self._decided.cache_clear()
+
+    async def caught_up(self) -> None:
+        """Returns when the directory knows what the log held when this was called.
+
+        Raises:
+            LogUnavailable: the log cannot be read now.
+        """
+        await self._upkeep.catch_up()
+
+    async def landed(self, method: str, position: int) -> None:
+        """Returns when decisions are by what a request of a method has changed, up to a position.
+
+        A log that cannot be read now is read later: the request is done.
+        """
+        rule = RULES.get(method)
+        if rule is not None and rule.moves:
+            with suppress(LogUnavailable):
+                await self._upkeep.reach(position)
+
+    def decision(self, holder: Holder, action: str, resource: Resource) -> Decision:
+        """Whether it is permitted; a look into a table where a like question was asked before."""
+        return self._decided(action, *alike(self._policies, holder, resource))
+
+    def counts(self) -> _CacheInfo:
+        """How many decisions were remembered, and how many had to be taken."""
+        return self._decided.cache_info()
+
+    def _decide(self, action: str, holder: Holder, resource: Resource) -> Decision:
+        return decide(self._policies, self.directory.chain, holder, action, resource)
+
+    def _access(self, principal: Principal) -> Access:
+        """What a principal may do, by what is granted now."""
+        actor, on_behalf_of = principal.caller
+        told, odd = roles_of(principal.roles)
+        if odd:
+            log.warning("roles are not understood", principal=actor, roles=odd)
+        roles = tuple(sorted({*told, *self._grants.of(actor)}))
+        holders = [Holder(actor, roles, principal.authenticated)]
+        if on_behalf_of:
+            granted = tuple(sorted(set(self._grants.of(on_behalf_of))))
+            holders.append(Holder(on_behalf_of, granted, principal.authenticated))
+        return Access(self, tuple(holders))
+
+
+class Access:
+    """What one principal may do.
+
+    Who acts on behalf of another needs the right to do that, and what is done both have to have the
+    right to.
+    """
+
+    def __init__(self, authority: Authority, holders: tuple[Holder, ...]) -> None:
+        self._authority = authority
+        self._holders = holders
+
+    async def require(self, method: str, request: Any) -> None:
+        """Passes a request of a method that is permitted.
+
+        What does not exist is decided as what belongs to no team, and so is what is hidden: a
+        refusal does not tell them apart.
+
+        Raises:
+            NotPermitted: it is not.
+            NotFound: it would be, and is about something that is hidden.
+            LogUnavailable: the log cannot be asked whether something exists.
+        """
+        if any(found is None for _, _, found in self._asked(method, request)):
+            await self._authority.caught_up()
+        self._delegated()
+        hidden = ""
+        for holder, need, found in self._asked(method, request):
+            resource = self._shown(holder, found)
+            if resource is None:
+                assert isinstance(need.of, str)
+                hidden = hidden or (need.of if found is not None else "")
+                resource = unknown(subject_of(need.of).kind)
+            self._check(holder, need.action, resource)
+        if hidden:
+            raise NotFound(hidden)
+
+    async def refused(self, method: str, request: Any) -> tuple[int, ...]:
+        """The places, from 0, of the requests in a message that are not permitted.
+
+        Raises:
+            NotPermitted: none of them is, since the caller may not act for whom it does.
+            LogUnavailable: as `require`.
+        """
+        self._delegated()
+        asked = list(self._asked(method, request))
+        if any(found is None for _, _, found in asked):
+            await self._authority.caught_up()
+            asked = list(self._asked(method, request))
+        count = len(asked) // len(self._holders)
+        permitted = [True] * count
+        for index, (holder, need, found) in enumerate(asked):
+            resource = self._shown(holder, found)
+            assert isinstance(need.of, str)
+            resource = resource or unknown(subject_of(need.of).kind)
+            decision = self._authority.decision(holder, need.action, resource)
+            permitted[index % count] &= decision.permitted
+        return tuple(place for place, is_permitted in enumerate(permitted) if not is_permitted)
+
+    def may_see(self, objective: str) -> bool:
+        """Whether an objective, by its name, may be shown; not where it is not known."""
+        found = self._authority.directory.find(Subject(OBJECTIVE, objective))
+        return found is not None and self._sees(found)
+
+    def _delegated(self) -> None:
+        if len(self._holders) == 1:
+            return
+        actor, acted_for = self._holders
+        self._check(actor, ACT_FOR, Resource(*subject_of(acted_for.name)))
+
+    def _asked(self, method: str, request: Any) -> Iterator[tuple[Holder, Need, Resource | None]]:
+        """Whom, for which action and for what has to be asked for; None is not known to exist."""
+        directory = self._authority.directory
+        if method not in RULES:
+            raise NotPermitted(method, self._holders[0].name, ("no rule",))
+        for holder in self._holders:
+            for need in needs_of(method, request, directory, holder.name):
+                of = need.of
+                found = of if isinstance(of, Resource) else directory.find(subject_of(of))
+                yield holder, need, found
+
+    def _shown(self, holder: Holder, resource: Resource | None) -> Resource | None:
+        if resource is None or not resource.private:
+            return resource
+        return resource if self._sees(resource) else None
+
+    def _sees(self, resource: Resource) -> bool:
+        if not resource.private:
+            return True
+        objective = resource._replace(kind=OBJECTIVE, name=objective_of(resource.name), owner="")
+        return all(
+            self._authority.decision(holder, SEE, objective).permitted for holder in self._holders
+        )
+
+    def _check(self, holder: Holder, action: str, resource: Resource) -> None:
+        decision = self._authority.decision(holder, action, resource)
+        if not decision.permitted:
+            raise NotPermitted(action, holder.name, decision.policies)

@@ -1,0 +1,132 @@
+"""The policies in force: those that are shipped, and an operator's own beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from cedarpy import PolicySet, policies_to_json_str, validate_policies
+
+from service.access.resources import PERSON, SERVICE
+from service.access.schema import FILES, schema
+
+SUFFIX: Final = ".cedar"
+FILE_BYTES: Final = 1024 * 1024
+
+TREE: Final = frozenset({"Team", "Cycle", "Ledger", "Action"})
+"""What a policy may name without a decision depending on the names of other things."""
+
+
+class PolicyError(Exception):
+    """Policies cannot be read, parsed, or do not fit the schema; a line for each fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A text of policies, and what it is called."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """Policies that fit the schema, ready to be decided by.
+
+    `ids` are what each is called for people, by the id that Cedar gives it. `names_callers` and
+    `names_things` say that a policy names some person or service, or some other single thing:
+    else no decision depends on what they are called.
+    """
+
+    parsed: PolicySet
+    ids: dict[str, str]
+    names_callers: bool
+    names_things: bool
+
+
+def shipped() -> Source:
+    """The policies that come with the package."""
+    return Source("default", FILES.joinpath("default.cedar").read_text("utf-8"))
+
+
+def read_sources(path: Path) -> list[Source]:
+    """An operator's policies: a file, or all files of a folder that end in ".cedar", by name.
+
+    Raises:
+        PolicyError: they cannot be read, or there are none.
+    """
+    try:
+        found = sorted(path.glob(f"*{SUFFIX}")) if path.is_dir() else [path]
+        sources = [Source(file.stem, _read(file)) for file in found]
+    except OSError as error:
+        raise PolicyError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
+    if not sources:
+        raise PolicyError(f"{path}: holds no file that ends in {SUFFIX}")
+    return sources
+
+
+def _read(file: Path) -> str:
+    with file.open("rb") as opened:
+        raw = opened.read(FILE_BYTES + 1)
+    if len(raw) > FILE_BYTES:
+        raise PolicyError(f"{file}: has more than {FILE_BYTES} bytes")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise PolicyError(f"{file}: is not UTF-8") from None
+
+
+def policies(own: Sequence[Source] = ()) -> Policies:
+    """The shipped policies and an operator's own together: one permits, and any one forbids.
+
+    Raises:
+        PolicyError: some of them are not policies, or do not fit the schema.
+    """
+    sources = [shipped(), *own]
+    faults = [fault for source in sources for fault in _faults(source)]
+    if faults:
+        raise PolicyError("\n".join(faults))
+    text = "\n".join(source.text for source in sources)
+    told = json.loads(policies_to_json_str(text))
+    if told["templates"]:
+        raise PolicyError("templates grant nothing here: write a policy for each")
+    named = set(_named(told["staticPolicies"]))
+    return Policies(
+        PolicySet.from_str(text),
+        {key: _id(key, policy) for key, policy in told["staticPolicies"].items()},
+        names_callers=bool(named & {PERSON, SERVICE}),
+        names_things=bool(named - TREE - {PERSON, SERVICE}),
+    )
+
+
+def _faults(source: Source) -> Iterator[str]:
+    """What is wrong with a text by itself."""
+    try:
+        told = json.loads(policies_to_json_str(source.text))["staticPolicies"]
+    except ValueError as error:
+        yield f"{source.name}: {' '.join(str(error).split())}"
+        return
+    for fault in validate_policies(source.text, schema()).errors:
+        policy = told.get(fault.policy_id)
+        which = f" {_id(fault.policy_id, policy)}" if policy else ""
+        yield f"{source.name}{which}: {' '.join(fault.error.split())}"
+
+
+def _id(key: str, policy: dict[str, Any]) -> str:
+    """What a policy is called: by its annotation `@id`, or its place."""
+    return str(policy.get("annotations", {}).get("id") or key)
+
+
+def _named(told: Any) -> Iterator[str]:
+    """The types of all things that policies name, in Cedar's JSON."""
+    if isinstance(told, list):
+        for each in told:
+            yield from _named(each)
+    elif isinstance(told, dict):
+        if told.keys() == {"type", "id"}:
+            yield str(told["type"])
+        for each in told.values():
+            yield from _named(each)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, Generic, TypeVar
@@ -59,6 +59,41 @@ def sifted(
             found.append(item)
         last = cursor
     return Listed(found, None)
+
+
+FILLED_AT_A_TIME: Final = 200
+"""How many items are read to fill a page up in place of some that are not shown."""
+
+
+async def filled(
+    read: Callable[[Slice], Awaitable[Listed[Item]]], part: Slice, shows: Callable[[Item], bool]
+) -> Listed[Item]:
+    """A page of the items that are shown: as long, and ending, as if there were no others.
+
+    Its cursor is that of an item that is shown, or of one at which a bounded scan has ended.
+    """
+    found: list[Item] = []
+    last: Cursor | None = None
+    after = part.after
+    asked = part.limit
+    while True:
+        listed = await read(Slice(after, asked))
+        places = [i for i, item in enumerate(listed.items) if shows(item)]
+        room = part.limit - len(found)
+        if places and not room:
+            return Listed(found, last)
+        found += [listed.items[i] for i in places[:room]]
+        if room and len(found) == part.limit and places[room - 1] < len(listed.items) - 1:
+            # Read up to the page's last item, for the cursor of that.
+            last = (await read(Slice(after, places[room - 1] + 1))).next
+            if len(places) > room:
+                return Listed(found, last)
+        elif places:
+            last = listed.next
+        if listed.next is None or len(listed.items) < asked:
+            return Listed(found, listed.next)
+        after = listed.next
+        asked = max(FILLED_AT_A_TIME, part.limit - len(found))
 
 
 def whole(page: Callable[[Slice], Listed[Item]]) -> Iterator[Item]:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypedDict, TypeVar
 
 from sqlalchemy import Connection
 
-from ledger.call import CALL, in_thread
+from ledger.call import CALL, in_thread, sight
 from ledger.log.contract import LogReader
 from ledger.tokens import Page, TokenLost, Tokens
 from okr.v1.values_pb2 import AsOf
 from projections.as_of import Known, known, known_at, reached, requested
 from projections.errors import PositionAhead, ReadModelsUnavailable
-from projections.paging import Listed, Slice, size
+from projections.paging import Listed, Slice, filled, size
 from projections.store.replica import Replica
 from projections.store.views import Views
 
@@ -68,11 +68,24 @@ class Reader:
         """The same of one page of a list; later pages know what the first one knew."""
         at, page = await self._instant(request)
         part = Slice(page.after if page else (), size(request.page_size))
-        listed = await self.at(lambda c, k: answer(c, k, part), at)
+        listed = await self._page(answer, part, at)
         token = ""
         if listed.next is not None:
             token = self.tokens.page_token(request, Page(at.position, at.us, at.day, listed.next))
         return listed, {**self.served(at.position), "next_page_token": token}
+
+    async def _page(
+        self, answer: Callable[[Connection, Known, Slice], Listed[Item]], part: Slice, at: Known
+    ) -> Listed[Item]:
+        """A page, without what is hidden from the caller."""
+
+        def read(of: Slice) -> Awaitable[Listed[Item]]:
+            return self.at(lambda c, k: answer(c, k, of), at)
+
+        own = sight()
+        if own is None or not await own.reach(at.position):
+            return await read(part)
+        return await filled(read, part, own.shows)
 
     async def at_each(
         self,
@@ -118,7 +131,10 @@ class Reader:
         Raises:
             Refusal: the answer's own.
             ProjectionStopped, DeadlinePassed: the tables have not come to that instant.
+            LogUnavailable: what is hidden cannot be told.
         """
+        if own := sight():
+            await own.reach(at.position)
         if self.replica is not None and self.replica.position >= at.position:
             with suppress(ReadModelsUnavailable):
                 found = await in_thread(_answer, self.replica, answer, at)

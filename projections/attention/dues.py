@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 from sqlalchemy import Connection
 
+from ledger.call import hides
 from ledger.dues import due, owner_of
 from ledger.key_results import KeyResult
 from ledger.objectives import Objective
@@ -49,6 +50,8 @@ def _owed(part: Part, ahead: timedelta) -> Iterator[Line]:
     if part.cycle.state != CycleState.CYCLE_STATE_ACTIVE:
         return
     for objective, key_result in part.key_results():
+        if hides(key_result.name):
+            continue
         owed = due(key_result, part.cycle, last_day(part, key_result), part.day)
         if owed is not None and owed.day <= part.day + ahead:
             yield (owed.day.toordinal(), key_result.name), part, objective, key_result, owed

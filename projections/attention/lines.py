@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from ledger.call import hides
 from ledger.check_ins import CheckIn
 from ledger.dues import due, owner_of
 from ledger.key_results import KeyResult
@@ -104,7 +105,8 @@ class Line:
 
 def lines(connection: Connection, part: Part, position: int) -> Iterator[Line]:
     """What deviates in a cycle, in no order."""
-    subjects = [*_key_results(connection, part, position), *_objectives(part)]
+    known = [*_key_results(connection, part, position), *_objectives(part)]
+    subjects = [subject for subject in known if not hides(subject.of.name)]
     at = Instants(connection, position, part.day)
     concerns = changes(at, [subject.of.name for subject in subjects])
     concerned = [subject for subject in subjects if subject.of.name in concerns]
@@ -116,7 +118,11 @@ def lines(connection: Connection, part: Part, position: int) -> Iterator[Line]:
         own += [
             _changed(row)
             for row in concerns.get(subject.of.name, ())
-            if not (_has_looked(subject, history, row) or _was_reviewed(subject, reviews, row))
+            if not (
+                hides(row.subject)
+                or _has_looked(subject, history, row)
+                or _was_reviewed(subject, reviews, row)
+            )
         ]
         if own:
             yield Line(subject, sorted(own, key=lambda f: (f.kind, list(f.positions))))

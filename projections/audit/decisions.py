@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from ledger.adjustment_resources import Step, change_resource
 from ledger.adjustment_resources import resource as adjustment_resource
+from ledger.call import shows
 from ledger.event import Record
 from ledger.refusals import NotFound
 from ledger.scoring.attribution import difference
@@ -81,6 +82,9 @@ def list_adjustments(
             for name in page:
                 steps = _holding(found[name], known)
                 shown = _shown(connection, steps) if steps else None
+                # Filters see what is shown, and nothing else.
+                if shown is not None and not shows(shown):
+                    shown = None
                 wanted = shown is not None and passes(AdjustmentFacets(shown, first[name], owners))
                 yield shown if wanted else None, (first[name],)
 

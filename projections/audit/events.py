@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
+from ledger.call import shows
 from projections.filtering.events import REVISION_FIELDS, Facets
 from projections.filtering.fields import (
     DAY,
@@ -99,7 +100,7 @@ def list_events(
             if expression:
                 owners.load(r.stream for r in records if r.stream.startswith("objectives/"))
             for record in records:
-                wanted = passes(Facets(record, owners, record.stream))
+                wanted = shows(record) and passes(Facets(record, owners, record.stream))
                 yield record if wanted else None, (record.position,)
 
     listed = sifted(candidates(), part.limit)

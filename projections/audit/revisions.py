@@ -12,6 +12,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
+from ledger.call import hides
 from ledger.cycles import Cycle, cycle_of
 from ledger.key_results import key_result_of
 from ledger.objectives import KEY_RESULTS, objective_of, stream_of
@@ -171,7 +172,8 @@ def _candidates(
         for row, cursor in rows:
             facets = Facets(row, owners, stream_of(row.subject))
             wanted = (
-                (known.day is None or row.effective <= known.day)
+                not hides(row.subject)
+                and (known.day is None or row.effective <= known.day)
                 and (facets.after_plan or not asked.after_plan_commitment)
                 and (facets.cycle is not None and asked.cycle in ("", facets.cycle.name))
                 and not (teams and teams.isdisjoint(facets.teams))

@@ -7,6 +7,7 @@ from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from ledger.call import shows
 from ledger.cycles import Cycle
 from ledger.event import Stored, fact_of
 from ledger.objectives import stream_of
@@ -63,8 +64,10 @@ class Facets:
 
     @cached_property
     def fact(self) -> Message:
-        """What happened."""
-        return fact_of(self.kept)
+        """What happened, as far as it is shown."""
+        fact = fact_of(self.kept)
+        shows(fact)
+        return fact
 
     @property
     def effective(self) -> date | None:

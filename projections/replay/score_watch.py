@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
+from ledger.call import hides, shows
 from ledger.event import fact_of
 from okr.v1 import events_pb2 as facts
 from projections.as_of import Known
@@ -69,21 +70,24 @@ class ScoreWatch:
         async with self._tail.followed():
             until = loop.time() + self._every
             while True:
-                positions, position = await self._bearing(of, position)
+                bearing, position = await self._bearing(of, position)
                 due = loop.time() >= until
                 before = of
-                if positions or (due and self._now(position).day_of(of.cycle) != of.day):
+                if bearing or (due and self._now(position).day_of(of.cycle) != of.day):
                     of = await self._reader.at(self._tree, self._now(position))
-                if positions or due:
-                    yield Moved(of.day, _moves(before, of), positions, position)
+                moved = _moves(before, of)
+                positions = [record.position for record in bearing if shows(record)]
+                # What bears on hidden scores alone is no news.
+                if positions or moved or due:
+                    yield Moved(of.day, moved, positions, position)
                     until = loop.time() + self._every
                 await self._tail.beyond(position, max(0.0, until - loop.time()))
 
-    async def _bearing(self, of: Tree, after: int) -> tuple[Sequence[int], int]:
-        """The positions of what bears on the scores after a position, up to the end of the log."""
-        found: deque[int] = deque(maxlen=POSITIONS)
+    async def _bearing(self, of: Tree, after: int) -> tuple[Sequence[Record], int]:
+        """What bears on the scores after a position, the latest of it, up to the end of the log."""
+        found: deque[Record] = deque(maxlen=POSITIONS)
         while page := await self._tail.page(after):
-            found.extend(record.position for record in page if bears_on(of, record))
+            found.extend(record for record in page if bears_on(of, record))
             after = page[-1].position
         return tuple(found), after
 
@@ -119,4 +123,4 @@ def bears_on(of: Tree, record: Record) -> bool:
 
 
 def _moves(before: Tree, after: Tree) -> Sequence[ScoreMove]:
-    return list(moves(lines_of(before), lines_of(after)))
+    return [move for move in moves(lines_of(before), lines_of(after)) if not hides(move.name)]

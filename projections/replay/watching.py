@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ledger.call import sight
 from ledger.log.errors import DeadlinePassed
 
 if TYPE_CHECKING:
@@ -87,8 +88,10 @@ class Watch:
                     yield self._tell((), caught_up=True)
 
     async def _held_against(self, page: Sequence[Record]) -> Sequence[Record] | None:
-        """The records of a page that pass every filter; None where that cannot be told in time."""
+        """The records of a page that are shown and pass every filter; None if not told in time."""
         records = self._wanted.of(page)
+        if records and (own := sight()) and await own.reach(records[-1].position):
+            records = [record for record in records if own.shows(record)]
         belonging = self._wanted.belonging
         if belonging is None or not records:
             return records

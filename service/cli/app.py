@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from server import serve
-from service.cli import log, projections
+from service.cli import log, moving, projections
 from service.cli.conformance import conformance
 from service.cli.follow import follow
 from service.cli.status import status
@@ -21,5 +21,7 @@ app.command()(serve)
 app.command()(follow)
 app.command()(status)
 app.command()(conformance)
+app.command()(moving.export)
+app.command("import")(moving.import_ledger)
 app.add_typer(projections.app, name="projections")
 app.add_typer(log.app, name="log")

@@ -13,14 +13,24 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ledger.log.errors import LogError
 from ledger.scoring.conformance import ConformanceFileError
+from okr.exports.errors import ExportRefused
 from projections.errors import ProjectionError
 from service.listening import AddressTaken
+from service.moving.files import FileUnusable
 from service.settings import SettingsError
 
 PIPED_WIDTH: Final = 160
 """Columns of tables that nobody looks at in a terminal."""
 
-EXPECTED: Final = (AddressTaken, ConformanceFileError, LogError, ProjectionError, SettingsError)
+EXPECTED: Final = (
+    AddressTaken,
+    ConformanceFileError,
+    ExportRefused,
+    FileUnusable,
+    LogError,
+    ProjectionError,
+    SettingsError,
+)
 """What an operator can put right; anything else is a defect and shows its traceback."""
 
 

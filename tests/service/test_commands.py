@@ -21,13 +21,28 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [["log", "check"], ["log", "new-epoch"], ["projections", "rebuild"], ["follow"]]
+    "command",
+    [
+        ["log", "check"],
+        ["log", "new-epoch"],
+        ["projections", "rebuild"],
+        ["follow"],
+        ["export", "x.okr"],
+    ],
 )
 def test_a_command_makes_no_ledger_where_there_is_none(tmp_path: Path, command: list[str]) -> None:
     told = CliRunner().invoke(app, command)
     assert told.exit_code == 1
     assert told.stderr.startswith("okr-ledger: cannot open okr-ledger.db")
     assert not list(tmp_path.iterdir())
+
+
+def test_an_import_makes_no_ledger_of_a_file_that_is_none(tmp_path: Path) -> None:
+    for name, told_of in (("nowhere.okr", "cannot read"), ("empty.okr", "it is no export")):
+        (tmp_path / "empty.okr").touch()
+        told = CliRunner().invoke(app, ["import", name])
+        assert (told.exit_code, told_of in told.stderr) == (1, True)
+    assert [file.name for file in tmp_path.iterdir()] == ["empty.okr"]
 
 
 def test_a_setting_that_is_wrong_is_named() -> None:
@@ -69,7 +84,17 @@ def conformance(folder: Path, cases: list[dict[str, object]]) -> Result:
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["serve"], ["follow"], ["status"], ["conformance"], ["projections"], ["log"]],
+    [
+        [],
+        ["serve"],
+        ["follow"],
+        ["status"],
+        ["conformance"],
+        ["projections"],
+        ["log"],
+        ["export"],
+        ["import"],
+    ],
 )
 def test_help_is_at_hand(arguments: list[str]) -> None:
     told = CliRunner().invoke(app, [*arguments, "--help"])

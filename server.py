@@ -11,12 +11,13 @@ import asyncio
 import gc
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from typing import Annotated, Final
 
 import structlog
 import typer
 import uvloop
+from grpc import ServerCredentials
 
 from ledger.log.clock import now_us
 from ledger.log.opening import open_log
@@ -33,10 +34,13 @@ from projections.rpc import AuditRpc, ScoreRpc
 from projections.store.replica import Replica
 from projections.store.views import Views
 from service.checking import checked
+from service.cli import identity_options as options
 from service.cli.options import DatabaseSchema, DatabaseUrl, LogFormatOption, LogLevelOption
 from service.cli.output import failures_told
 from service.exchange import Gate
 from service.following import Following, running_beside
+from service.identity.opening import identifying
+from service.identity.watching import looked_at
 from service.lane.desk import Desk
 from service.lane.places import InProcess, InThread
 from service.listening import WHOLE_SERVER, Listener
@@ -47,6 +51,7 @@ from service.sealing import Sealing
 from service.settings import Follower as FollowerPlace
 from service.settings import Lane as LanePlace
 from service.settings import Settings
+from service.tls import Tls
 
 log = structlog.get_logger()
 
@@ -70,13 +75,11 @@ async def running(
     Raises:
         LogError: the log cannot be opened, or another server has it.
         AddressTaken: it cannot be listened on.
+        FileError: a file that is set cannot be taken in.
     """
     async with AsyncExitStack() as stack:
         # First, so that a server that cannot listen makes no files.
-        gate = Gate(quotas=Quotas(settings.quota))
-        stack.callback(gate.close)
-        listener = Listener(gate)
-        address = listener.bind(settings.listen)
+        gate, listener, address = await stack.enter_async_context(_bound(settings))
 
         def committed(position: int) -> None:
             following.wake()
@@ -147,6 +150,27 @@ async def running(
             await listener.drain(settings.drain_seconds)
             sealing.stop()
             await desk.close()
+
+
+@asynccontextmanager
+async def _bound(settings: Settings) -> AsyncIterator[tuple[Gate, Listener, str]]:
+    """The gate that knows callers, and a listener that has its address but does not answer yet."""
+    with closing(Gate(quotas=Quotas(settings.quota))) as gate, _tls(settings) as tls:
+        listener = Listener(gate)
+        address = listener.bind(settings.listen, tls)
+        async with identifying(settings) as gate.identify:
+            yield gate, listener, address
+
+
+@contextmanager
+def _tls(settings: Settings) -> Iterator[ServerCredentials | None]:
+    """What to listen with, None without TLS; its files are followed while the block runs."""
+    if not (settings.tls_cert_file and settings.tls_key_file):
+        yield None
+        return
+    tls = Tls(settings.tls_cert_file, settings.tls_key_file, settings.tls_client_ca_file)
+    with looked_at(tls.look):
+        yield tls.credentials()
 
 
 @contextmanager
@@ -247,10 +271,27 @@ def serve(
         typer.Option(
             envvar="OKR_LISTEN",
             metavar="ADDRESS",
-            help="127.0.0.1:PORT, [::1]:PORT or unix:PATH. Port 0 takes a free one.",
+            help="127.0.0.1:PORT, [::1]:PORT or unix:PATH; others only where callers show who"
+            " they are, over TLS. Port 0 takes a free one.",
             show_default="127.0.0.1:50051",
         ),
     ] = None,
+    tls_cert_file: options.TlsCertFile = None,
+    tls_key_file: options.TlsKeyFile = None,
+    tls_client_ca_file: options.TlsClientCaFile = None,
+    tls_at_proxy: options.TlsAtProxy = None,
+    jwt_jwks: options.JwtJwks = None,
+    jwt_issuer: options.JwtIssuer = None,
+    jwt_audience: options.JwtAudience = None,
+    jwt_algorithms: options.JwtAlgorithms = None,
+    jwt_leeway_seconds: options.JwtLeewaySeconds = None,
+    jwt_jwks_max_age_seconds: options.JwtJwksMaxAgeSeconds = None,
+    jwt_name_claim: options.JwtNameClaim = None,
+    jwt_kind_claim: options.JwtKindClaim = None,
+    jwt_roles_claim: options.JwtRolesClaim = None,
+    pseudonym_key_file: options.PseudonymKeyFile = None,
+    certificate_names_file: options.CertificateNamesFile = None,
+    spiffe_trust_domains: options.SpiffeTrustDomains = None,
     follower: Annotated[
         FollowerPlace | None,
         typer.Option(
@@ -320,7 +361,8 @@ def serve(
 ) -> None:
     """Run the server until SIGTERM or SIGINT.
 
-    It listens on this machine only: no authentication can be configured yet.
+    Without authentication (--jwt-jwks, --tls-client-ca-file) it listens on this machine only, and
+    callers name themselves.
     """
     with failures_told():
         settings = Settings.read(
@@ -332,6 +374,22 @@ def serve(
             replica_url=replica_url,
             replica_lag_seconds=replica_lag_seconds,
             listen=listen,
+            tls_cert_file=tls_cert_file,
+            tls_key_file=tls_key_file,
+            tls_client_ca_file=tls_client_ca_file,
+            tls_at_proxy=tls_at_proxy,
+            jwt_jwks=jwt_jwks,
+            jwt_issuer=jwt_issuer,
+            jwt_audience=jwt_audience,
+            jwt_algorithms=jwt_algorithms,
+            jwt_leeway_seconds=jwt_leeway_seconds,
+            jwt_jwks_max_age_seconds=jwt_jwks_max_age_seconds,
+            jwt_name_claim=jwt_name_claim,
+            jwt_kind_claim=jwt_kind_claim,
+            jwt_roles_claim=jwt_roles_claim,
+            pseudonym_key_file=pseudonym_key_file,
+            certificate_names_file=certificate_names_file,
+            spiffe_trust_domains=spiffe_trust_domains,
             follower=follower,
             lane=lane,
             caller_calls_per_second=caller_calls_per_second,

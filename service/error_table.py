@@ -114,6 +114,15 @@ CALL_ROWS: Final[Mapping[type[Exception], Row]] = {
     call.QuotaExceeded: Row(_EXHAUSTED, reason.ERROR_REASON_QUOTA_EXCEEDED, ("quota", "limit")),
     call.CallTooLate: Row(StatusCode.DEADLINE_EXCEEDED, reason.ERROR_REASON_DEADLINE_PASSED),
     call.CallTooLong: Row(StatusCode.DEADLINE_EXCEEDED, reason.ERROR_REASON_DEADLINE_PASSED),
+    call.Unauthenticated: Row(
+        StatusCode.UNAUTHENTICATED, reason.ERROR_REASON_UNAUTHENTICATED, ("rule", "setting")
+    ),
+    call.Impersonation: Row(
+        StatusCode.PERMISSION_DENIED, reason.ERROR_REASON_IMPERSONATION, ("principal", "named")
+    ),
+    call.KeysUnavailable: Row(
+        StatusCode.UNAVAILABLE, reason.ERROR_REASON_KEYS_UNAVAILABLE, retry_seconds=1.0
+    ),
     tokens.TokenForeign: Row(_WRONG, reason.ERROR_REASON_TOKEN_FOREIGN),
     tokens.TokenLost: Row(_REFUSED, reason.ERROR_REASON_TOKEN_LOST, ("position", "head")),
     tokens.PageTokenInvalid: Row(

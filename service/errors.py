@@ -27,7 +27,7 @@ from grpc import StatusCode
 from ledger.refusals import Exists, FieldInvalid, NotFound, Violation
 from okr.v1.error_reason_pb2 import ERROR_REASON_INTERNAL, ErrorReason
 from service.error_table import Row, row_of
-from service.refusals import FieldUnknown
+from service.refusals import FieldUnknown, Unauthenticated
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -82,6 +82,8 @@ def told(error: Exception, method: str) -> Told:
         entry = {"code": row.code.name, "reason": reason_name(row.reason)}
         if row.sentence:
             entry["error"] = str(error)
+        if isinstance(error, Unauthenticated):
+            entry["rule"] = error.rule
         return Told(_status(row, error).SerializeToString(), entry)
     incident = uuid.uuid4().hex[:16]
     log.error("incident", incident=incident, method=method, exc_info=error)

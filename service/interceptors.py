@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     Handler = grpc.RpcMethodHandler[Any, Any]
     Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]
 
-PROTOCOLS: Final = "/grpc."
-"""Health and reflection are answered as they are: they bring their own rules."""
+HEALTH: Final = "/grpc.health."
+"""Answered as it is, to everybody: it says no more than whether the server serves."""
+REFLECTION: Final = "/grpc.reflection."
+"""Answered to whoever the server knows, as it is: what the API is like is asked by tools."""
 
 
 class CallInterceptor(aio.ServerInterceptor):
@@ -57,7 +59,12 @@ class CallInterceptor(aio.ServerInterceptor):
         if plain is None:
             # Not kept: callers may send any number of paths that do not exist.
             return None
-        handler = plain if path.startswith(PROTOCOLS) else surrounded(self._gate, path, plain)
+        if path.startswith(HEALTH):
+            handler: Handler | None = plain
+        elif path.startswith(REFLECTION):
+            handler = reflected(self._gate, path, plain)
+        else:
+            handler = surrounded(self._gate, path, plain)
         if handler is None:
             return None
         self._handlers[path] = handler
@@ -126,3 +133,23 @@ def fed(gate: Gate, path: str, write: Write) -> Handler:
                 await Feed(exchange, principal, opened, context, write).run()
 
     return grpc.stream_stream_rpc_method_handler(answers)
+
+
+def reflected(gate: Gate, path: str, handler: Handler) -> Handler:
+    """A handler of a stream of questions about the API, for callers that are known."""
+    load = gate.loads.of(path, streams=True)
+    stream: Any = handler.stream_stream
+
+    async def answers(questions: object, context: Context) -> None:
+        async with Exchange(gate, load, path, context) as exchange:
+            await exchange.principal(b"")
+            async with (
+                gate.streams.open(context) as opened,
+                aclosing(stream(questions, context)) as responses,
+            ):
+                async for response in responses:
+                    await opened.write(response)
+
+    return grpc.stream_stream_rpc_method_handler(
+        answers, handler.request_deserializer, handler.response_serializer
+    )

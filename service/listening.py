@@ -21,6 +21,8 @@ from service.rpc.health import Health
 from service.validation import MESSAGE_BYTES
 
 if TYPE_CHECKING:
+    from grpc import ServerCredentials
+
     from service.exchange import Write
     from service.lane.link import Answer
 
@@ -63,8 +65,10 @@ class Listener:
         self.server = aio.server(interceptors=[self._interceptor], options=OPTIONS)
         add_HealthServicer_to_server(self._health, self.server)
 
-    def bind(self, address: str) -> str:
+    def bind(self, address: str, credentials: ServerCredentials | None = None) -> str:
         """Takes the address, and returns it with its port; callers wait until `start`.
+
+        With `credentials` connections are over TLS, and no others.
 
         Raises:
             AddressTaken: another server listens there, or the address is not this machine's.
@@ -73,7 +77,11 @@ class Listener:
         if reason:
             raise AddressTaken(f"cannot listen on {address}: {reason}")
         try:
-            port = self.server.add_insecure_port(address)
+            port = (
+                self.server.add_secure_port(address, credentials)
+                if credentials
+                else self.server.add_insecure_port(address)
+            )
         except RuntimeError:
             raise AddressTaken(f"cannot listen on {address}") from None
         if address.startswith("unix"):

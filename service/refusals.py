@@ -107,3 +107,38 @@ class NotPermitted(Refusal):
 
     def __str__(self) -> str:
         return f"{self.principal} is not permitted to do this: {self.action}"
+
+
+@dataclass(eq=False)
+class Unauthenticated(Refusal):
+    """Nobody vouches for who calls.
+
+    `rule` says which rule the call breaks, "token.expired". `sentence` repeats nothing that the
+    credential holds. `setting` is the operators' setting that is missing, empty where none is.
+    """
+
+    rule: str
+    sentence: str
+    setting: str = ""
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+@dataclass(eq=False)
+class Impersonation(Refusal):
+    """The call names somebody for whom its principal does not speak."""
+
+    principal: str
+    named: str
+
+    def __str__(self) -> str:
+        return f"{self.principal} does not speak for {self.named}"
+
+
+@dataclass(eq=False)
+class KeysUnavailable(Refusal):
+    """The keys that tokens are signed with are not known, or not known to be good any more."""
+
+    def __str__(self) -> str:
+        return "the keys to verify tokens with cannot be had now"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from ledger.log.database import SCHEMA, Database
+from okr.loopback import stays_on_this_machine
+from service.identity.settings import IdentitySettings
 from service.logging import LogFormat, LogLevel
 from service.quotas import Quota
 
@@ -21,7 +22,7 @@ class SettingsError(Exception):
     """A setting is missing or wrong; the message names it and says what would be right."""
 
 
-class Settings(BaseSettings):
+class Settings(IdentitySettings):
     """What operators may set. Durations are in seconds."""
 
     model_config = SettingsConfigDict(env_prefix="OKR_", frozen=True, extra="forbid")
@@ -81,13 +82,23 @@ class Settings(BaseSettings):
 
     @field_validator("listen")
     @classmethod
-    def _listens_where_callers_are_known(cls, address: str) -> str:
-        if not _stays_on_this_machine(address):
+    def _listens_where_callers_are_known(cls, address: str, info: ValidationInfo) -> str:
+        if stays_on_this_machine(address):
+            return address
+        said = info.data
+        if not (said.get("jwt_jwks") or said.get("tls_client_ca_file")):
             raise ValueError(
                 f"{address!r} can be reached from other machines, and no authentication is"
                 " configured: anybody could write under any name. Listen on 127.0.0.1:PORT,"
-                " [::1]:PORT or unix:PATH, and let a proxy that authenticates callers (mutual"
-                " TLS) forward to it"
+                " [::1]:PORT or unix:PATH, or set --jwt-jwks (OKR_JWT_JWKS) or"
+                " --tls-client-ca-file (OKR_TLS_CLIENT_CA_FILE)"
+            )
+        if not (said.get("tls_cert_file") or said.get("tls_at_proxy")):
+            raise ValueError(
+                f"{address!r} can be reached from other machines, and without TLS whoever is on the"
+                " way reads tokens and uses them. Set --tls-cert-file (OKR_TLS_CERT_FILE), or"
+                " --tls-at-proxy (OKR_TLS_AT_PROXY) where a proxy ends TLS and nobody else can"
+                " reach this address"
             )
         return address
 
@@ -111,20 +122,6 @@ class Settings(BaseSettings):
     def replica(self) -> Database | None:
         """The streaming replica of that database that takes reads, None where none is named."""
         return replace(self.database, url=self.replica_url) if self.replica_url else None
-
-
-def _stays_on_this_machine(address: str) -> bool:
-    if address.startswith(("unix:", "unix-abstract:")):
-        return True
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise ValueError(f"{address!r} is neither HOST:PORT nor unix:PATH")
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
-    except ValueError:
-        return False
 
 
 def _named(location: tuple[int | str, ...]) -> str:

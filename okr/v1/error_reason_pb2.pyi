@@ -175,6 +175,30 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """RESOURCE_EXHAUSTED: the caller has as many calls as it may; `google.rpc.RetryInfo` says when the
     next is due. Metadata: `quota` ("calls" or "streams" at a time, or "calls_per_second"), `limit`.
     """
+    ERROR_REASON_UNAUTHENTICATED: _ErrorReason.ValueType  # 48
+    """UNAUTHENTICATED: nobody vouches for who calls. Sent again with the same credential it is refused
+    again. Metadata: `rule`, which of these the call breaks; `setting`, the server's setting that is
+    missing, empty where none is.
+
+    - "credential.missing": there is neither a bearer token nor a client certificate;
+    - "token.once", "token.scheme", "token.unsupported", "token.size", "token.malformed",
+      "token.header", "token.algorithm", "token.key", "token.signature": the token, or the
+      `authorization` that it travels in, is not one that the server takes;
+    - "token.issuer", "token.audience", "token.expiry", "token.expired", "token.early": by its
+      claims the token is another issuer's, for another service, without an end, over or not begun;
+    - "token.name", "token.kind", "token.pseudonym": its claims give its bearer no name here;
+    - "certificate.unreadable", "certificate.expired", "certificate.unknown",
+      "certificate.ambiguous": no name here follows from the client's certificate.
+    """
+    ERROR_REASON_IMPERSONATION: _ErrorReason.ValueType  # 49
+    """PERMISSION_DENIED: the call names somebody for whom its caller does not speak: another
+    `okr-actor` than the one its credential names, or as a person anybody to act on behalf of.
+    Metadata: `principal`, `named`.
+    """
+    ERROR_REASON_KEYS_UNAVAILABLE: _ErrorReason.ValueType  # 50
+    """UNAVAILABLE: the keys to verify tokens with cannot be had now. The same request may be sent
+    again.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The `reason` of the `google.rpc.ErrorInfo` in every error of this package, without the prefix
@@ -334,5 +358,29 @@ again.
 ERROR_REASON_QUOTA_EXCEEDED: ErrorReason.ValueType  # 47
 """RESOURCE_EXHAUSTED: the caller has as many calls as it may; `google.rpc.RetryInfo` says when the
 next is due. Metadata: `quota` ("calls" or "streams" at a time, or "calls_per_second"), `limit`.
+"""
+ERROR_REASON_UNAUTHENTICATED: ErrorReason.ValueType  # 48
+"""UNAUTHENTICATED: nobody vouches for who calls. Sent again with the same credential it is refused
+again. Metadata: `rule`, which of these the call breaks; `setting`, the server's setting that is
+missing, empty where none is.
+
+- "credential.missing": there is neither a bearer token nor a client certificate;
+- "token.once", "token.scheme", "token.unsupported", "token.size", "token.malformed",
+  "token.header", "token.algorithm", "token.key", "token.signature": the token, or the
+  `authorization` that it travels in, is not one that the server takes;
+- "token.issuer", "token.audience", "token.expiry", "token.expired", "token.early": by its
+  claims the token is another issuer's, for another service, without an end, over or not begun;
+- "token.name", "token.kind", "token.pseudonym": its claims give its bearer no name here;
+- "certificate.unreadable", "certificate.expired", "certificate.unknown",
+  "certificate.ambiguous": no name here follows from the client's certificate.
+"""
+ERROR_REASON_IMPERSONATION: ErrorReason.ValueType  # 49
+"""PERMISSION_DENIED: the call names somebody for whom its caller does not speak: another
+`okr-actor` than the one its credential names, or as a person anybody to act on behalf of.
+Metadata: `principal`, `named`.
+"""
+ERROR_REASON_KEYS_UNAVAILABLE: ErrorReason.ValueType  # 50
+"""UNAVAILABLE: the keys to verify tokens with cannot be had now. The same request may be sent
+again.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

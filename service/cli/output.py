@@ -15,6 +15,7 @@ from ledger.log.errors import LogError
 from ledger.scoring.conformance import ConformanceFileError
 from okr.exports.errors import ExportRefused
 from projections.errors import ProjectionError
+from service.identity.watching import FileError
 from service.listening import AddressTaken
 from service.moving.files import FileUnusable
 from service.settings import SettingsError
@@ -26,6 +27,7 @@ EXPECTED: Final = (
     AddressTaken,
     ConformanceFileError,
     ExportRefused,
+    FileError,
     FileUnusable,
     LogError,
     ProjectionError,

@@ -54,6 +54,9 @@ ELSEWHERE: Final = {
     "REPLAY_TOO_LARGE": "test_replay",
     "OWN_PROPOSAL": "test_approval",
     "PROPOSAL_OUTDATED": "test_approval",
+    "UNAUTHENTICATED": "test_who_calls",
+    "IMPERSONATION": "test_who_calls",
+    "KEYS_UNAVAILABLE": "test_who_calls",
 }
 """Reasons that need more than a table's line, and the modules of this folder that assert them."""
 

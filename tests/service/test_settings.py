@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,78 @@ def test_it_refuses_to_be_reached_from_others_and_says_what_to_do(address: str) 
     message = str(refusal.value)
     assert message.startswith("--listen (OKR_LISTEN): ")
     assert "127.0.0.1:PORT" in message
-    assert "proxy" in message
+    assert "--jwt-jwks (OKR_JWT_JWKS)" in message
+
+
+TOKENS = {"jwt_jwks": "keys.json", "jwt_issuer": "https://issuer.example", "jwt_audience": "okr"}
+TLS = {"tls_cert_file": "server.pem", "tls_key_file": "server.key"}
+EVERYWHERE = "0.0.0.0:50051"
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {**TOKENS, **TLS},
+        {**TOKENS, "tls_at_proxy": True},
+        {**TLS, "tls_client_ca_file": "ca.pem", "spiffe_trust_domains": "example.org"},
+        {**TLS, "tls_client_ca_file": "ca.pem", "certificate_names_file": "names.toml"},
+        {**TLS, **TOKENS, "tls_client_ca_file": "ca.pem"},
+    ],
+)
+def test_others_may_reach_it_where_they_are_known_over_tls(others: dict[str, Any]) -> None:
+    settings = Settings.read(listen=EVERYWHERE, **others)
+    assert settings.authenticates
+
+
+@pytest.mark.parametrize(
+    ("others", "named", "sentence"),
+    [
+        (TOKENS, "--listen", "without TLS"),
+        (TLS, "--listen", "no authentication is configured"),
+        ({"tls_at_proxy": True}, "--listen", "no authentication is configured"),
+        ({"tls_cert_file": "server.pem"}, "--tls-key-file", "--tls-cert-file"),
+        ({"tls_key_file": "server.key"}, "--tls-key-file", "--tls-cert-file"),
+        ({**TLS, "tls_at_proxy": True}, "--tls-at-proxy", "TLS ends here or at a proxy"),
+        ({"tls_client_ca_file": "ca.pem"}, "--tls-client-ca-file", "over TLS only"),
+        (
+            {**TLS, "tls_client_ca_file": "ca.pem"},
+            "--spiffe-trust-domains",
+            "would name nobody",
+        ),
+        ({**TOKENS, "jwt_issuer": ""}, "--jwt-issuer", "--jwt-jwks"),
+        ({**TOKENS, "jwt_audience": ""}, "--jwt-audience", "--jwt-jwks"),
+        ({"jwt_audience": "okr"}, "--jwt-audience", "--jwt-jwks"),
+        ({**TOKENS, "jwt_jwks": "http://issuer.example/keys"}, "--jwt-jwks", "https://"),
+        ({**TOKENS, "jwt_jwks": "ftp://127.0.0.1/keys"}, "--jwt-jwks", "https://"),
+        ({**TOKENS, "jwt_jwks": "https://a:b@issuer.example/keys"}, "--jwt-jwks", "https://HOST"),
+        ({**TOKENS, "jwt_jwks": "https:///keys"}, "--jwt-jwks", "https://HOST"),
+        ({"jwt_algorithms": "RS256,HS256"}, "--jwt-algorithms", "each has to be one of"),
+        ({"jwt_algorithms": "none"}, "--jwt-algorithms", "each has to be one of"),
+        ({"jwt_algorithms": ","}, "--jwt-algorithms", "each has to be one of"),
+        ({"jwt_leeway_seconds": 3600}, "--jwt-leeway-seconds", "300"),
+    ],
+)
+def test_settings_of_identity_that_do_not_fit_are_told(
+    others: dict[str, Any], named: str, sentence: str
+) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        Settings.read(**({"listen": EVERYWHERE} if named == "--listen" else {}), **others)
+    (line,) = (told for told in str(refusal.value).splitlines() if told.startswith(named))
+    assert sentence in line
+    assert "a:b" not in line
+
+
+def test_keys_may_come_from_this_machine_in_plain_text() -> None:
+    for place in ("http://127.0.0.1:8080/keys", "http://[::1]/keys", "https://issuer.example/keys"):
+        assert Settings.read(**{**TOKENS, "jwt_jwks": place}).jwt_jwks == place
+
+
+def test_lists_are_separated_by_commas() -> None:
+    settings = Settings.read(
+        jwt_algorithms="ES256, EdDSA", spiffe_trust_domains="a.example,b.example"
+    )
+    assert settings.algorithms == ("ES256", "EdDSA")
+    assert settings.trust_domains == {"a.example", "b.example"}
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "50051", "127.0.0.1:http", "127.0.0.1:65536", ""])

@@ -71,12 +71,13 @@ class Caller:
     """Somebody with a channel to the service, who reads at least what they wrote.
 
     `token` is that of the latest write, empty before the first. `address` is for channels of one's
-    own, which outlive this one.
+    own, which outlive this one. `credential` is metadata that each call carries.
     """
 
-    def __init__(self, channel: grpc.Channel, address: str = "") -> None:
+    def __init__(self, channel: grpc.Channel, address: str = "", credential: Metadata = ()) -> None:
         self.channel = channel
         self.address = address
+        self.credential = tuple(credential)
         self.token = ""
         self._position = 0
 
@@ -118,7 +119,7 @@ class Caller:
             with self.stream(path, raw, metadata, timeout) as answers:
                 return next(answers)
         method: Any = self.channel.unary_unary(path)
-        answer: bytes = method(raw, timeout=timeout, metadata=tuple(metadata))
+        answer: bytes = method(raw, timeout=timeout, metadata=(*self.credential, *metadata))
         return answer
 
     @contextmanager
@@ -133,10 +134,10 @@ class Caller:
         answers: Any
         if path in FEEDS:
             fed: Any = self.channel.stream_stream(path)
-            answers = fed(iter([raw]), timeout=timeout, metadata=tuple(metadata))
+            answers = fed(iter([raw]), timeout=timeout, metadata=(*self.credential, *metadata))
         else:
             method: Any = self.channel.unary_stream(path)
-            answers = method(raw, timeout=timeout, metadata=tuple(metadata))
+            answers = method(raw, timeout=timeout, metadata=(*self.credential, *metadata))
         try:
             yield answers
         finally:
@@ -167,10 +168,10 @@ class Caller:
 
 
 @contextmanager
-def whole_service(
+def serving(
     loop: LoopThread, folder: Path, *, clock: Callable[[], int] = now_us, **settings: Any
-) -> Iterator[Caller]:
-    """The service on a free port, with the ledger of the folder, and a caller of it.
+) -> Iterator[str]:
+    """The service on a free port, with the ledger of the folder; gives its address.
 
     The write lane is a thread here, so that a test may reach into it and set its `clock`.
     """
@@ -180,7 +181,18 @@ def whole_service(
     service = running(Settings(**{**place, **chosen}), clock=clock)
     address = loop.run(service.__aenter__())
     try:
-        with grpc.insecure_channel(address) as channel:
-            yield Caller(channel, address)
+        yield address
     finally:
         loop.run(service.__aexit__(None, None, None))
+
+
+@contextmanager
+def whole_service(
+    loop: LoopThread, folder: Path, *, clock: Callable[[], int] = now_us, **settings: Any
+) -> Iterator[Caller]:
+    """A caller of a service as `serving` starts it."""
+    with (
+        serving(loop, folder, clock=clock, **settings) as address,
+        grpc.insecure_channel(address) as channel,
+    ):
+        yield Caller(channel, address)

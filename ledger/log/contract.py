@@ -212,7 +212,9 @@ class EventLog(LogReader, Protocol):
     def begin_epoch(self) -> LogIdentity:
         """Begin a new generation of the history, after some of it was lost: the log as it is now.
 
-        Tokens of the generations before are refused from then on.
+        Tokens of the generations before are refused from then on. Its number is the second since
+        1970 UTC, at least one more than before: a copy that is restored twice is two generations,
+        although it remembers neither.
         """
 
     def close(self) -> None: ...

@@ -38,7 +38,10 @@ class EventHeader(_message.Message):
     log_id: _builtins.str
     """Identity of the log, a UUID made when the log was created."""
     epoch: _builtins.int
-    """Generation of the log: grows when a restore or a fail-over may have lost its tail."""
+    """Generation of the log: 1 at first, and grows when a restore or a fail-over may have lost its
+    tail. It is then the second at which it began, since 1970 UTC, so that a copy that is restored
+    twice is two generations.
+    """
     position: _builtins.int
     """Place in the ledger: 1, 2, 3 … without gaps."""
     stream: _builtins.str

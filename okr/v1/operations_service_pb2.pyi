@@ -207,7 +207,7 @@ class GetStatusResponse(_message.Message):
     log_id: _builtins.str
     """Identity of the log, a UUID."""
     epoch: _builtins.int
-    """Generation of the log."""
+    """Generation of the log, as in EventHeader."""
     head_position: _builtins.int
     """Position of the last event, 0 for an empty ledger."""
     @_builtins.property

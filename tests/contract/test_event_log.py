@@ -243,12 +243,21 @@ def test_a_new_epoch_keeps_the_log_and_its_id(store: Store) -> None:
     log = store.open()
     log.append_batch([append("teams/a")], 10)
     before = log.identity()
-    assert log.begin_epoch() == LogIdentity(before.log_id, 2)
-    assert log.begin_epoch() == store.reader().identity() == LogIdentity(before.log_id, 3)
+    first, second = log.begin_epoch(), log.begin_epoch()
+    assert (first.log_id, second.log_id) == (before.log_id, before.log_id)
+    assert before.epoch < first.epoch < second.epoch
+    assert store.reader().identity() == second
     log.close()
     log = store.open()
-    assert log.identity() == LogIdentity(before.log_id, 3)
+    assert log.identity() == second
     assert log.append_batch([append("teams/b")], 11) == [Accepted(2, 2, 11)]
+
+
+def test_an_epoch_is_numbered_by_the_time_so_that_no_copy_of_the_log_repeats_it(
+    log: EventLog,
+) -> None:
+    before = log.clock() // 1_000_000
+    assert before <= log.begin_epoch().epoch <= log.clock() // 1_000_000
 
 
 def test_the_versions_of_streams_are_told_together(log: EventLog) -> None:

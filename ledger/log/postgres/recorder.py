@@ -45,7 +45,8 @@ INSERT: Final = """
 
 
 BEGIN_EPOCH: Final = """
-    INSERT INTO ledger SELECT epoch + 1, log_id, clock_us() FROM ledger ORDER BY epoch DESC LIMIT 1
+    INSERT INTO ledger SELECT greatest(epoch + 1, clock_us() / 1000000), log_id, clock_us()
+    FROM ledger ORDER BY epoch DESC LIMIT 1
 """
 
 STREAM_VERSIONS: Final = """

@@ -61,7 +61,8 @@ class LedgerRecorder(SQLiteLogReader, Notifications, SQLiteApplicationRecorder):
     def begin_epoch(self) -> LogIdentity:
         before = self.identity()
         with self._writing("append to") as connection:
-            row = (before.log_id, before.epoch + 1, self.clock())
+            now = self.clock()
+            row = (before.log_id, max(before.epoch + 1, now // 1_000_000), now)
             connection.execute("INSERT INTO ledger VALUES (?, ?, ?)", row)
         return self.identity()
 

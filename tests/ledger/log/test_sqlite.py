@@ -6,6 +6,8 @@ import gc
 import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,19 @@ def test_nothing_can_be_changed_or_deleted(log: LedgerRecorder, file: Path, tabl
             with pytest.raises(sqlite3.IntegrityError, match="append-only"):
                 other.execute(statement)
     other.close()
+
+
+def test_a_copy_that_is_restored_twice_is_two_epochs(log: LedgerRecorder, file: Path) -> None:
+    log.append_batch([append("teams/a")], 10)
+    log.close()
+    copy = file.read_bytes()
+    epochs = set()
+    for second in (1_790_000_000, 1_790_000_001):
+        file.write_bytes(copy)
+        with closing(open_log(file, clock=partial(int, second * 1_000_000))) as restored:
+            epochs.add(restored.begin_epoch().epoch)
+            assert restored.append_batch([append("teams/b")], 11) == [Accepted(2, 2, 11)]
+    assert epochs == {1_790_000_000, 1_790_000_001}
 
 
 def test_every_table_is_append_only(log: LedgerRecorder) -> None:

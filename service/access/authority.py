@@ -78,6 +78,14 @@ class Authority:
         """Decides everything anew: the policies or the teams' tree have changed."""
         self._decided.cache_clear()
 
+    async def reach(self, position: int) -> None:
+        """Returns when the directory knows what the log holds up to a position.
+
+        Raises:
+            LogUnavailable: the log cannot be read now.
+        """
+        await self._upkeep.reach(position)
+
     async def caught_up(self) -> None:
         """Returns when the directory knows what the log held when this was called.
 
@@ -182,7 +190,16 @@ class Access:
     def may_see(self, objective: str) -> bool:
         """Whether an objective, by its name, may be shown; not where it is not known."""
         found = self._authority.directory.find(Subject(OBJECTIVE, objective))
-        return found is not None and self._sees(found)
+        return found is not None and self.sees(found)
+
+    def sees(self, resource: Resource) -> bool:
+        """Whether an objective, or a key result's, may be shown."""
+        if not resource.private:
+            return True
+        objective = resource._replace(kind=OBJECTIVE, name=objective_of(resource.name), owner="")
+        return all(
+            self._authority.decision(holder, SEE, objective).permitted for holder in self._holders
+        )
 
     def _delegated(self) -> None:
         if len(self._holders) == 1:
@@ -204,15 +221,7 @@ class Access:
     def _shown(self, holder: Holder, resource: Resource | None) -> Resource | None:
         if resource is None or not resource.private:
             return resource
-        return resource if self._sees(resource) else None
-
-    def _sees(self, resource: Resource) -> bool:
-        if not resource.private:
-            return True
-        objective = resource._replace(kind=OBJECTIVE, name=objective_of(resource.name), owner="")
-        return all(
-            self._authority.decision(holder, SEE, objective).permitted for holder in self._holders
-        )
+        return resource if self.sees(resource) else None
 
     def _check(self, holder: Holder, action: str, resource: Resource) -> None:
         decision = self._authority.decision(holder, action, resource)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from okr.v1 import events_pb2 as facts
 from okr.v1.values_pb2 import ObjectiveDefinition, Visibility
+from projections.filtering.events import subjects_of
+from projections.touched import foreseen as foreseen_by
 from service.access.resources import (
     ADJUSTMENT,
     CYCLE,
@@ -49,11 +51,15 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:
-    """An adjustment: who proposed or made it, what it is about, and what approving it takes."""
+    """An adjustment: who proposed or made it, what it is about, and what approving it takes.
+
+    `about` names the cycle, objectives and key results that it changes or would change.
+    """
 
     cycle: str
     proposer: str
     subjects: tuple[str | Resource, ...]
+    about: tuple[str, ...]
     needs: tuple[Need, ...] = ()
 
 
@@ -66,9 +72,12 @@ class Directory:
 
     def __init__(self) -> None:
         self.position = 0
+        self.has_private = False
+        """Whether an objective has ever been private."""
         self._parents: dict[str, str] = {}
         self._chains: dict[str, tuple[str, ...]] = {}
         self._objectives: dict[str, Objective] = {}
+        self._foreseen: dict[str, Resource] = {}
         self._adjustments: dict[str, Adjustment] = {}
         self._reviews: dict[str, str] = {}
         # From which day on a field holds that was revised after plan commitment: a backdated
@@ -108,6 +117,15 @@ class Directory:
     def adjustment(self, name: str) -> Adjustment | None:
         """An adjustment, None if there is none of this name."""
         return self._adjustments.get(name)
+
+    def about(self, adjustment: str) -> tuple[str, ...]:
+        """What an adjustment changes or would change, () for one that there is not."""
+        made = self._adjustments.get(adjustment)
+        return () if made is None else made.about
+
+    def foreseen(self, objective: str) -> Resource | None:
+        """A private objective that a proposal would create, None for any other."""
+        return self._foreseen.get(objective)
 
     def parent(self, team: str) -> str:
         """The team above a team, "" if there is none."""
@@ -164,6 +182,7 @@ class Directory:
         self._objectives[fact.objective] = Objective(
             given.team, fact.cycle, _owner(given), _is_private(given)
         )
+        self.has_private = self.has_private or _is_private(given)
 
     def objective_revised(self, fact: facts.ObjectiveRevised, event: Event) -> None:
         objective = self._objectives[fact.objective]
@@ -174,6 +193,7 @@ class Directory:
                 objective.owner = _owner(fact.after)
             elif path == "visibility":
                 objective.private = _is_private(fact.after)
+                self.has_private = self.has_private or objective.private
 
     def key_result_added(
         self, fact: facts.KeyResultAdded | facts.KeyResultCarriedOver, _event: Event
@@ -195,15 +215,29 @@ class Directory:
             fact.cycle,
             metadata.on_behalf_of.plain or metadata.actor.plain,
             tuple(dict.fromkeys(need.of for need in needs)),
+            tuple(name for made in foreseen_by(fact) for name in subjects_of(made)),
             needs,
         )
+        for each in foreseen_by(fact):
+            if isinstance(each, facts.ObjectiveCreated) and _is_private(each.definition):
+                self.has_private = True
+                self._foreseen[each.objective] = Resource(
+                    OBJECTIVE,
+                    each.objective,
+                    each.definition.team,
+                    each.cycle,
+                    owner=_owner(each.definition),
+                    owners=frozenset(filter(None, (_owner(each.definition),))),
+                    private=True,
+                )
 
     def strategy_adjusted(self, fact: facts.StrategyAdjusted, event: Event) -> None:
         proposed = self._adjustments.get(fact.adjustment)
+        subjects = tuple(fact.subjects)
         metadata = event.metadata
         proposer = metadata.on_behalf_of.plain or metadata.actor.plain
         self._adjustments[fact.adjustment] = Adjustment(
-            fact.cycle, proposed.proposer if proposed else proposer, tuple(fact.subjects)
+            fact.cycle, proposed.proposer if proposed else proposer, subjects, subjects
         )
 
     def review_held(self, fact: facts.ReviewHeld, _event: Event) -> None:

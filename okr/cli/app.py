@@ -29,6 +29,7 @@ from okr.cli import (
     session,
     simulating,
     teams,
+    verifying,
     watching,
     why,
 )
@@ -98,6 +99,7 @@ app.command("events", rich_help_panel=READ)(history.events)
 app.command("watch", rich_help_panel=READ)(watching.watch)
 app.command("replay", rich_help_panel=READ)(replaying.replay)
 app.command("status", rich_help_panel=READ)(history.status)
+app.command("verify", rich_help_panel=READ)(verifying.verify)
 app.command("import", rich_help_panel=PROGRESS)(importing.import_file)
 
 

@@ -19,6 +19,7 @@ from ledger.log.clock import now_us
 from ledger.log.contract import Append, EncodedEvent
 from ledger.log.database import Database
 from ledger.log.opening import open_log
+from okr.cli.app import app as callers
 from okr.exports import links
 from okr.v1.audit_service_pb2 import ListEventsRequest
 from okr.v1.event_record_pb2 import EventMetadata
@@ -115,6 +116,8 @@ def test_every_answer_is_the_same_and_so_is_the_next_export(
         asked = questions(me, [story.week_3, story.revised], 2)
         answers = [answer(me, question) for question in asked]
     assert f"events 1 to {story.revised} of ledger" in done(there, "export", tmp_path / "a.okr")
+    verified = CliRunner().invoke(callers, ["verify", str(tmp_path / "a.okr")])
+    assert f"events 1 to {story.revised} of ledger" in verified.stdout
     done(here, "import", tmp_path / "a.okr")
     done(here, "export", tmp_path / "b.okr")
     assert (tmp_path / "a.okr").read_bytes() == (tmp_path / "b.okr").read_bytes()

@@ -26,6 +26,7 @@ from okr.calls import (
     Calls,
     Metadata,
 )
+from okr.credentials import Bearer, check_way
 from okr.errors import OkrError
 from okr.feeding import Acknowledged, Feed, acknowledged
 from okr.request_ids import identified
@@ -75,13 +76,21 @@ class AsyncOkrClient:
         on_behalf_of: str = "",
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
         credentials: grpc.ChannelCredentials | None = None,
+        bearer: Bearer | None = None,
     ) -> None:
+        """As `OkrClient`.
+
+        Raises:
+            ValueError: the token would go to another machine in plain text.
+        """
+        if bearer is not None:
+            check_way(address, encrypted=credentials is not None)
         if credentials is None:
             self.channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
         else:
             self.channel = grpc.aio.secure_channel(address, credentials, options=CHANNEL_OPTIONS)
         self._closed = False
-        self._calls = Calls(actor, on_behalf_of, timeout_seconds)
+        self._calls = Calls(actor, on_behalf_of, timeout_seconds, bearer)
         # The library's own interceptors cannot raise another error than its own.
         channel = cast(grpc.aio.Channel, _Channel(self.channel, self._calls))
         self.ledger = LedgerServiceStub(channel)

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, TypeAlias, TypeVar, cast
 import grpc
 from google.protobuf.message import Message
 
+from okr.credentials import AUTHORIZATION_KEY, Bearer, authorization
 from okr.errors import OkrError, error_of
 from okr.request_ids import identified
 
@@ -81,8 +82,15 @@ class Calls:
     Each write gets a request id, each read waits for the client's own latest write.
     """
 
-    def __init__(self, actor: str, on_behalf_of: str, timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        actor: str,
+        on_behalf_of: str,
+        timeout_seconds: float,
+        bearer: Bearer | None = None,
+    ) -> None:
         self._who = {ACTOR_KEY: actor, ON_BEHALF_OF_KEY: on_behalf_of}
+        self._bearer = bearer
         self._timeout_seconds = timeout_seconds
         self._lock = threading.Lock()
         self._position = 0
@@ -124,10 +132,17 @@ class Calls:
         )
 
     def metadata(self, given: Metadata | None) -> Metadata:
-        """What a call says of its caller; what it says itself stays."""
+        """What a call says of its caller; what it says itself stays.
+
+        Raises:
+            OkrError: there is no bearer token where there should be one.
+        """
         given = given or ()
         said = {key for key, _ in given}
-        return (*given, *((k, v) for k, v in self._who.items() if v and k not in said))
+        whole = (*given, *((k, v) for k, v in self._who.items() if v and k not in said))
+        if self._bearer is None or AUTHORIZATION_KEY in said:
+            return whole
+        return (*whole, (AUTHORIZATION_KEY, authorization(self._bearer)))
 
     def learn(self, answer: object) -> None:
         """Remember the token of a write; answers may come in another order than positions."""

@@ -35,6 +35,7 @@ from okr.calls import (
     Metadata,
     Prepared,
 )
+from okr.credentials import Bearer, check_way
 from okr.errors import OkrError
 from okr.feeding import MESSAGE_AT_MOST, Acknowledged, Feed, acknowledged
 from okr.request_ids import identified
@@ -82,17 +83,24 @@ class OkrClient:
         on_behalf_of: str = "",
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
         credentials: grpc.ChannelCredentials | None = None,
+        bearer: Bearer | None = None,
     ) -> None:
         """Connect when first called.
 
         `actor` is `people/…` or `services/…`; without it the service says who the caller is.
-        `credentials` turn TLS on.
+        `credentials` turn TLS on, and `bearer` gives the token that each call shows: see
+        `okr.credentials`.
+
+        Raises:
+            ValueError: the token would go to another machine in plain text.
         """
+        if bearer is not None:
+            check_way(address, encrypted=credentials is not None)
         if credentials is None:
             self.channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
         else:
             self.channel = grpc.secure_channel(address, credentials, options=CHANNEL_OPTIONS)
-        self._calls = Calls(actor, on_behalf_of, timeout_seconds)
+        self._calls = Calls(actor, on_behalf_of, timeout_seconds, bearer)
         self._closed = False
         channel = grpc.intercept_channel(self.channel, _Interceptor(self._calls))
         self.ledger = LedgerServiceStub(channel)

@@ -41,7 +41,8 @@ class Patience:
     """How long to wait before a stream is opened again, and when that is given up.
 
     It is when no stream has brought an answer for `patience_seconds`, counted from the first
-    failure.
+    failure. A stream that ends because its credential has expired is opened again once, with the
+    credential that the client has by now.
     """
 
     def __init__(
@@ -56,9 +57,11 @@ class Patience:
         self._jitter = jitter
         self._failing_since: float | None = None
         self._pause = FIRST_PAUSE_SECONDS
+        self._was_known = False
 
     def worked(self) -> None:
         """The stream has brought an answer."""
+        self._was_known = True
         self._failing_since = None
         self._pause = FIRST_PAUSE_SECONDS
 
@@ -68,8 +71,10 @@ class Patience:
         Raises:
             OkrError: the one given, where opening it again does not help or has failed too long.
         """
-        if not _passes(error):
+        expired = self._was_known and error.code is grpc.StatusCode.UNAUTHENTICATED
+        if not (expired or _passes(error)):
             raise error
+        self._was_known = self._was_known and not expired
         now = self._now()
         if self._failing_since is None:
             self._failing_since = now

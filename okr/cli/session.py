@@ -7,7 +7,8 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, Protocol, cast
 
 import grpc
@@ -19,6 +20,7 @@ from rich.text import Text
 
 from okr.cli.show import failure
 from okr.client import OkrClient
+from okr.credentials import Bearer, TokenFile, tls
 from okr.errors import OkrError
 from okr.quarter.record import Problem
 from okr.v1.score_service_pb2 import ListCyclesRequest
@@ -39,6 +41,37 @@ _NO_ANSWER = (
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """What the command line shows for who calls, and whether over TLS; files are in PEM.
+
+    The token itself comes from the variable OKR_TOKEN alone: a flag is seen by other users.
+    """
+
+    tls: bool = False
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    token_file: Path | None = None
+    token: str = field(default="", repr=False)
+
+    def credentials(self) -> grpc.ChannelCredentials | None:
+        """What turns TLS on, None in plain text.
+
+        Raises:
+            OSError: a file cannot be read.
+            ValueError: a certificate is given without its key, or a key without its certificate.
+        """
+        files = (self.ca_file, self.cert_file, self.key_file)
+        return tls(*files) if self.tls or any(files) else None
+
+    def bearer(self) -> Bearer | None:
+        """What gives the token of each call, None where there is none."""
+        if self.token_file is not None:
+            return TokenFile(self.token_file)
+        return (lambda: self.token) if self.token else None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What the options before the command say."""
 
@@ -46,6 +79,7 @@ class Settings:
     actor: str
     on_behalf_of: str
     timeout_seconds: float
+    shown: Shown = field(default_factory=Shown)
 
 
 class Written(Protocol):
@@ -65,17 +99,26 @@ def connected() -> Iterator[OkrClient]:
         typer.Exit: a call failed.
     """
     said = settings.get()
-    with OkrClient(
-        said.address,
-        actor=said.actor,
-        on_behalf_of=said.on_behalf_of,
-        timeout_seconds=said.timeout_seconds,
-    ) as okr:
+    with _client(said) as okr:
         try:
             yield okr
         except OkrError as error:
             show(failure.renderable(error, said.address), stderr=True)
             raise typer.Exit(exit_code(error)) from error
+
+
+def _client(said: Settings) -> OkrClient:
+    try:
+        return OkrClient(
+            said.address,
+            actor=said.actor,
+            on_behalf_of=said.on_behalf_of,
+            timeout_seconds=said.timeout_seconds,
+            credentials=said.shown.credentials(),
+            bearer=said.shown.bearer(),
+        )
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def exit_code(error: OkrError) -> int:

@@ -65,7 +65,23 @@ NEXT: Final = {
     "READ_MODELS_UNAVAILABLE": "Read again in a moment. If it stays: tell the operator that the "
     "database is down.",
     "SHUTTING_DOWN": "Send the same again when the server is back.",
+    "UNAUTHENTICATED": "Get a token that the server takes: `okr-ledger identity check` tells the "
+    "server's operator why it does not take this one.",
+    "IMPERSONATION": "Leave --actor out: your token or certificate says who you are. Only "
+    "services give --on-behalf-of.",
+    "KEYS_UNAVAILABLE": "Send it again in a moment. If it stays: tell the operator that the "
+    "issuer's keys cannot be fetched.",
     "INTERNAL": "Tell the operator the incident's id; it is in the server's log.",
+}
+
+NEXT_BY_RULE: Final = {
+    "credential.missing": "Show who you are: put a token into a file and name it with --token-file "
+    "or OKR_TOKEN_FILE, or show a certificate with --cert-file and --key-file.",
+    "token.expired": "Get a new token and put it into the place of the old one: the file that "
+    "OKR_TOKEN_FILE names, or OKR_TOKEN.",
+    "token.early": "Compare this machine's clock with the server's: the token begins later.",
+    "token.pseudonym": "Tell the operator: the server has no key to make pseudonyms with.",
+    "certificate.unknown": "Ask the operator to give your certificate a name.",
 }
 
 
@@ -93,7 +109,8 @@ def renderable(error: OkrError, address: str) -> RenderableType:
         lines.append(Text(f"  {facts}", style="dim"))
     if error.retry_after is not None:
         lines.append(f"  Try again in {error.retry_after:g} s.")
-    if hint := NEXT.get(error.reason):
+    rule = error.metadata.get("rule", "")
+    if hint := NEXT_BY_RULE.get(rule) or NEXT.get(error.reason):
         lines.append(Text(f"  → {hint}", style="cyan"))
     if error.code is grpc.StatusCode.DEADLINE_EXCEEDED and error.request_id:
         again = f"  → It may have been written. Repeat it with --request-id {error.request_id}"
@@ -103,6 +120,11 @@ def renderable(error: OkrError, address: str) -> RenderableType:
 
 def _plainly(error: OkrError, address: str) -> str:
     match error.code:
+        case grpc.StatusCode.UNAVAILABLE if "handshake" in error.message.lower():
+            return (
+                f"{address} answers, but not over TLS with a certificate that is trusted here: "
+                "--ca-file names whom to trust, --cert-file what to show."
+            )
         case grpc.StatusCode.UNAVAILABLE:
             return (
                 f"Nothing answers at {address}. Start a server with `make serve`, or name "

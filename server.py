@@ -37,6 +37,7 @@ from service.checking import checked
 from service.cli import identity_options as options
 from service.cli.options import DatabaseSchema, DatabaseUrl, LogFormatOption, LogLevelOption
 from service.cli.output import failures_told
+from service.connections import room_for
 from service.exchange import Gate
 from service.following import Following, running_beside
 from service.identity.opening import identifying
@@ -156,7 +157,7 @@ async def running(
 async def _bound(settings: Settings) -> AsyncIterator[tuple[Gate, Listener, str]]:
     """The gate that knows callers, and a listener that has its address but does not answer yet."""
     with closing(Gate(quotas=Quotas(settings.quota))) as gate, _tls(settings) as tls:
-        listener = Listener(gate)
+        listener = Listener(gate, settings.connections)
         address = listener.bind(settings.listen, tls)
         async with identifying(settings) as gate.identify:
             yield gate, listener, address
@@ -212,6 +213,10 @@ async def run(settings: Settings) -> None:
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    room = room_for(settings.max_connections)
+    if room < settings.max_connections:
+        log.warning("fewer connections than set: no more files may be open", connections=room)
+        settings = settings.model_copy(update={"max_connections": room})
     async with running(settings) as address:
         tune()
         log.info("listening on", address=address, database=str(settings.database), version=VERSION)
@@ -308,6 +313,22 @@ def serve(
             show_default="process",
         ),
     ] = None,
+    max_connections: Annotated[
+        int | None,
+        typer.Option(
+            envvar="OKR_MAX_CONNECTIONS",
+            help="Connections at most; further ones are hung up on.",
+            show_default="4000",
+        ),
+    ] = None,
+    connection_age_seconds: Annotated[
+        float | None,
+        typer.Option(
+            envvar="OKR_CONNECTION_AGE_SECONDS",
+            help="After how long a connection is told to go; 0 is never. Clients make another.",
+            show_default="3600",
+        ),
+    ] = None,
     caller_calls_per_second: Annotated[
         float | None,
         typer.Option(
@@ -392,6 +413,8 @@ def serve(
             spiffe_trust_domains=spiffe_trust_domains,
             follower=follower,
             lane=lane,
+            max_connections=max_connections,
+            connection_age_seconds=connection_age_seconds,
             caller_calls_per_second=caller_calls_per_second,
             caller_calls=caller_calls,
             caller_streams=caller_streams,

@@ -109,6 +109,7 @@ CALL_ROWS: Final[Mapping[type[Exception], Row]] = {
     call.FieldUnknown: Row(_WRONG, reason.ERROR_REASON_FIELD_UNKNOWN),
     call.RequestUnreadable: Row(_WRONG, reason.ERROR_REASON_FIELD_INVALID),
     call.RequestTooLarge: Row(_EXHAUSTED, reason.ERROR_REASON_REQUEST_TOO_LARGE),
+    call.MetadataTooLarge: Row(_EXHAUSTED, reason.ERROR_REASON_REQUEST_TOO_LARGE),
     call.AnswerTooLarge: Row(_EXHAUSTED, reason.ERROR_REASON_ANSWER_TOO_LARGE),
     call.TooManyCalls: Row(_EXHAUSTED, reason.ERROR_REASON_OVERLOADED),
     call.QuotaExceeded: Row(_EXHAUSTED, reason.ERROR_REASON_QUOTA_EXCEEDED, ("quota", "limit")),

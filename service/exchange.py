@@ -17,10 +17,10 @@ from ledger.call import CALL, THREADS, Call
 from ledger.log.errors import OutcomeUnknown
 from service.errors import Refused, told
 from service.identity.self_named import self_named
-from service.limits import CALL_SECONDS
+from service.limits import CALL_SECONDS, METADATA_BYTES
 from service.load import Load, Loads
 from service.quotas import Account, Quotas
-from service.refusals import CallTooLate, CallTooLong, RequestTooLarge
+from service.refusals import CallTooLate, CallTooLong, MetadataTooLarge, RequestTooLarge
 from service.streams import Streams
 from service.validation import MESSAGE_BYTES, Validation, fitting
 
@@ -140,7 +140,11 @@ class Exchange:
         self._load.admit()
         self._allow(self._context.time_remaining())
         context = self._context
-        principal = await gate.identify(context.invocation_metadata() or (), context.auth_context)
+        metadata = context.invocation_metadata() or ()
+        size = sum([len(key) + len(value) for key, value in metadata])
+        if size > METADATA_BYTES:
+            raise MetadataTooLarge(size, METADATA_BYTES)
+        principal = await gate.identify(metadata, context.auth_context)
         actor, on_behalf_of = principal.caller
         entry["actor"] = actor
         if on_behalf_of:

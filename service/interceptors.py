@@ -6,19 +6,25 @@ handler once and keeps it; what it does for a call is in `service.exchange`.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import grpc
 from grpc import aio
+from grpc_status import rpc_status
 
+from service.errors import status_of
 from service.exchange import Codec, Exchange, Gate, Serialise, Write
 from service.feed import Feed
+from service.limits import OPERATIONS
+from service.load import OPERATORS
 
 if TYPE_CHECKING:
     from service.exchange import Context
+    from service.load import Load
 
     Handler = grpc.RpcMethodHandler[Any, Any]
     Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]
@@ -38,6 +44,8 @@ class CallInterceptor(aio.ServerInterceptor):
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
         self._handlers: dict[str, Handler] = {}
+        self._opened = 0
+        self._turned_away = turned_away(gate.loads.opened)
 
     def add_write(self, path: str, write: Write) -> None:
         """Has a method answered by the write lane; the server itself need not know it."""
@@ -52,6 +60,8 @@ class CallInterceptor(aio.ServerInterceptor):
     ) -> Handler | None:
         """The method's handler with everything around it; None if there is no such method."""
         path = handler_call_details.method
+        if self._crowded(path):
+            return self._turned_away
         known = self._handlers.get(path)
         if known is not None:
             return known
@@ -60,7 +70,7 @@ class CallInterceptor(aio.ServerInterceptor):
             # Not kept: callers may send any number of paths that do not exist.
             return None
         if path.startswith(HEALTH):
-            handler: Handler | None = plain
+            handler: Handler | None = counted(self._gate.loads.health_watches, plain)
         elif path.startswith(REFLECTION):
             handler = reflected(self._gate, path, plain)
         else:
@@ -69,6 +79,58 @@ class CallInterceptor(aio.ServerInterceptor):
             return None
         self._handlers[path] = handler
         return handler
+
+    def _crowded(self, path: str) -> bool:
+        """Counts a call until it is over, whether its request comes or not; whether it has no room.
+
+        Whoever asks how the server is has some of their own.
+        """
+        task = asyncio.current_task()
+        assert task is not None
+        self._opened += 1
+        task.add_done_callback(self._over)
+        over = self._opened - self._gate.loads.opened.at_most
+        return over > 0 and (over > OPERATIONS or not path.startswith((HEALTH, OPERATORS)))
+
+    def _over(self, _task: object) -> None:
+        self._opened -= 1
+
+
+def turned_away(load: Load) -> Handler:
+    """A handler that refuses a call without waiting for its request."""
+
+    async def answer(_messages: object, context: Context) -> None:
+        await refuse(load, context)
+
+    return grpc.stream_stream_rpc_method_handler(answer)
+
+
+async def refuse(load: Load, context: Context) -> None:
+    """Tells the caller of one call too many so."""
+    status = status_of(load.refusal())
+    assert status is not None
+    await context.abort_with_status(rpc_status.to_status(status))
+
+
+def counted(load: Load, handler: Handler) -> Handler:
+    """A handler of health, whose watches are counted; else it is left as it is."""
+    watch: Any = handler.unary_stream
+    if watch is None:
+        return handler
+
+    async def answers(request: object, context: Context) -> AsyncIterator[Any]:
+        load.calls += 1
+        try:
+            if load.calls > load.at_most:
+                await refuse(load, context)
+            async for each in watch(request, context):
+                yield each
+        finally:
+            load.calls -= 1
+
+    return grpc.unary_stream_rpc_method_handler(
+        answers, handler.request_deserializer, handler.response_serializer
+    )
 
 
 def surrounded(gate: Gate, path: str, handler: Handler) -> Handler | None:

@@ -47,3 +47,30 @@ BURST_SECONDS: Final = 2.0
 
 QUOTA_SECONDS: Final = 0.1
 """The least that a caller is told to wait whose quota is used up."""
+
+CONNECTIONS: Final = 4000
+"""The most connections; further ones are hung up on. A setting, too."""
+
+CONNECTION_CALLS: Final = 1000
+"""The most calls and streams of a connection at a time; clients keep further ones to themselves."""
+
+OPENED: Final = 30_000
+"""The most calls that have been begun and not ended, whether their requests have come or not."""
+
+HEALTH_WATCHES: Final = 1000
+"""The most watches of health at a time."""
+
+METADATA_BYTES: Final = 16 * 1024
+"""The most bytes of a call's metadata, its names and values."""
+
+HANDSHAKE_SECONDS: Final = 10.0
+"""How long a connection may take until it has agreed on TLS and HTTP/2."""
+
+IDLE_SECONDS: Final = 600.0
+"""How long a connection lasts without a call."""
+
+AGE_SECONDS: Final = 3600.0
+"""How long a connection lasts at all; a setting, too."""
+
+GRACE_SECONDS: Final = CALL_SECONDS + 10
+"""What the calls of such a connection get to end in: all but streams do."""

@@ -1,4 +1,4 @@
-"""The gRPC server: its options, its health and reflection, its address, its end."""
+"""The gRPC server: its health and reflection, its address, its end."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from grpc_health.v1.health import SERVICE_NAME as HEALTH
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from grpc_reflection.v1alpha import reflection
 
+from service.connections import Connections
 from service.exchange import Gate
 from service.interceptors import CallInterceptor
 from service.rpc.health import Health
-from service.validation import MESSAGE_BYTES
 
 if TYPE_CHECKING:
     from grpc import ServerCredentials
@@ -33,20 +33,6 @@ WHOLE_SERVER: Final = ""
 LEFT_SECONDS: Final = 0.5
 """What calls get whose callers do not read, when all others have ended."""
 
-OPTIONS: Final = (
-    # By default a second server on the same port would share it in silence.
-    ("grpc.so_reuseport", 0),
-    # Room above the limit, so that a request a little too large is told the reason.
-    ("grpc.max_receive_message_length", 2 * MESSAGE_BYTES),
-    ("grpc.max_metadata_size", 16 * 1024),
-    # A connection whose other end is gone is noticed within 80 s, and callers may ping each 30 s
-    # to notice the same of us.
-    ("grpc.keepalive_time_ms", 60_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 30_000),
-)
-
 
 class AddressTaken(Exception):
     """The address cannot be listened on; the message says why."""
@@ -58,11 +44,13 @@ class Listener:
     Has to be made, used and ended in one event loop.
     """
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, connections: Connections | None = None) -> None:
         self._gate = gate
         self._health = Health()
         self._interceptor = CallInterceptor(gate)
-        self.server = aio.server(interceptors=[self._interceptor], options=OPTIONS)
+        self.server = aio.server(
+            interceptors=[self._interceptor], options=(connections or Connections()).options()
+        )
         add_HealthServicer_to_server(self._health, self.server)
 
     def bind(self, address: str, credentials: ServerCredentials | None = None) -> str:

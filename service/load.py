@@ -27,7 +27,7 @@ HEAVY: Final = frozenset(
 """Reads that score a whole cycle more than once, or walk what happened in it."""
 
 LEDGER: Final = "/okr.v1.LedgerService/"
-OPERATIONS: Final = "/okr.v1.OperationsService/"
+OPERATORS: Final = "/okr.v1.OperationsService/"
 REPLAY: Final = "/okr.v1.ReplayService/ReplayCycle"
 SCORE_WATCH: Final = "/okr.v1.ReplayService/WatchScores"
 
@@ -74,11 +74,15 @@ class Load:
         """Passes a call that is counted already.
 
         Raises:
-            TooManyCalls: it is one too many; each is sent away for another while.
+            TooManyCalls: it is one too many.
         """
         if self.calls > self.at_most:
-            seconds = self._jitter(self._retry_seconds, 2 * self._retry_seconds)
-            raise TooManyCalls(self.at_most, seconds)
+            raise self.refusal()
+
+    def refusal(self) -> TooManyCalls:
+        """What a call is told that is one too many; each is sent away for another while."""
+        seconds = self._jitter(self._retry_seconds, 2 * self._retry_seconds)
+        return TooManyCalls(self.at_most, seconds)
 
 
 class Loads:
@@ -95,6 +99,8 @@ class Loads:
         replays: int = limits.REPLAYS,
         frame_seconds: float = limits.FRAME_SECONDS,
         operations: int = limits.OPERATIONS,
+        opened: int = limits.OPENED,
+        health_watches: int = limits.HEALTH_WATCHES,
         jitter: Jitter = random.uniform,
     ) -> None:
         self._heavy_threads = ThreadPoolExecutor(limits.HEAVY_THREADS, "heavy")
@@ -115,6 +121,9 @@ class Loads:
             write_seconds=frame_seconds,
         )
         self.operations = Load(operations, 0.5, jitter, threads=self._operations_thread)
+        self.opened = Load(opened, 1.0, jitter)
+        """Calls of all classes from the first that is heard of them."""
+        self.health_watches = Load(health_watches, 2.0, jitter, streams=True)
 
     def of(self, path: str, *, streams: bool) -> Load:
         """The class of a method, by its path; `streams` if it answers with a stream."""
@@ -123,7 +132,7 @@ class Loads:
             return own.get(path, self.streams)
         if path.startswith(LEDGER):
             return self.writes
-        if path.startswith(OPERATIONS):
+        if path.startswith(OPERATORS):
             return self.operations
         return self.heavy_reads if path in HEAVY else self.reads
 

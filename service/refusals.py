@@ -39,6 +39,17 @@ class RequestTooLarge(Refusal):
 
 
 @dataclass(eq=False)
+class MetadataTooLarge(Refusal):
+    """The call's metadata exceeds the limit."""
+
+    size_bytes: int
+    limit_bytes: int
+
+    def __str__(self) -> str:
+        return f"the metadata has {self.size_bytes} bytes; {self.limit_bytes} are allowed"
+
+
+@dataclass(eq=False)
 class AnswerTooLarge(Refusal):
     """The answer's bytes exceed the limit."""
 

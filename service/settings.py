@@ -10,7 +10,9 @@ from pydantic_settings import SettingsConfigDict
 
 from ledger.log.database import SCHEMA, Database
 from okr.loopback import stays_on_this_machine
+from service.connections import Connections
 from service.identity.settings import IdentitySettings
+from service.limits import AGE_SECONDS, CONNECTIONS
 from service.logging import LogFormat, LogLevel
 from service.quotas import Quota
 
@@ -40,6 +42,8 @@ class Settings(IdentitySettings):
     follower: Follower = "in_process"
     lane: Lane = "process"
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 10.0
+    max_connections: Annotated[int, Field(ge=1, le=1_000_000)] = CONNECTIONS
+    connection_age_seconds: Annotated[float, Field(ge=0, le=30 * 86_400)] = AGE_SECONDS
     caller_calls_per_second: Annotated[float, Field(ge=0, le=1_000_000)] = 1000.0
     caller_calls: Annotated[int, Field(ge=0, le=1_000_000)] = 500
     caller_streams: Annotated[int, Field(ge=0, le=1_000_000)] = 100
@@ -112,6 +116,11 @@ class Settings(IdentitySettings):
             self.database_connect_seconds,
             self.database_statement_seconds,
         )
+
+    @property
+    def connections(self) -> Connections:
+        """How many connections there may be, and how long one lasts."""
+        return Connections(at_most=self.max_connections, age_seconds=self.connection_age_seconds)
 
     @property
     def quota(self) -> Quota:

@@ -132,7 +132,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INTERNAL: a defect. Metadata: `incident`, the id under which it was logged."""
     ERROR_REASON_REQUEST_TOO_LARGE: _ErrorReason.ValueType  # 37
     """RESOURCE_EXHAUSTED: the request exceeds 4 MiB, or 1 MiB where it carries many check-ins; send it
-    in smaller parts.
+    in smaller parts. Or its metadata exceeds 16 KiB.
     """
     ERROR_REASON_CONTENDED: _ErrorReason.ValueType  # 38
     """ABORTED: other writers changed what the decision read, each time it was taken. The same
@@ -316,7 +316,7 @@ ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 36
 """INTERNAL: a defect. Metadata: `incident`, the id under which it was logged."""
 ERROR_REASON_REQUEST_TOO_LARGE: ErrorReason.ValueType  # 37
 """RESOURCE_EXHAUSTED: the request exceeds 4 MiB, or 1 MiB where it carries many check-ins; send it
-in smaller parts.
+in smaller parts. Or its metadata exceeds 16 KiB.
 """
 ERROR_REASON_CONTENDED: ErrorReason.ValueType  # 38
 """ABORTED: other writers changed what the decision read, each time it was taken. The same

@@ -21,6 +21,7 @@ from google.rpc.error_details_pb2 import (
 from grpc import aio
 from grpc_status import rpc_status
 
+from service.connections import Connections
 from service.exchange import Gate
 from service.listening import Listener
 
@@ -59,6 +60,7 @@ def served(
     gate: Gate | None = None,
     address: str = "127.0.0.1:0",
     services: tuple[str, ...] = (),
+    connections: Connections | None = None,
 ) -> Iterator[str]:
     """Listens with these servicers behind the service's interceptor; gives the address.
 
@@ -66,7 +68,7 @@ def served(
     """
 
     async def start() -> tuple[Listener, str]:
-        listener = Listener(gate or Gate())
+        listener = Listener(gate or Gate(), connections)
         add(listener.server)
         if writes is not None:
             listener.add_writes("okr.v1.LedgerService", {}, writes)

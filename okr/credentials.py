@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -81,6 +82,37 @@ def tls(
         None if path is None else Path(path).read_bytes() for path in (ca_file, key_file, cert_file)
     )
     return grpc.ssl_channel_credentials(ca, key, certificate)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a command line shows for who calls, and whether over TLS; files are in PEM.
+
+    `token_file` goes before `token`, which no flag may give: other users see flags.
+    """
+
+    tls: bool = False
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    token_file: Path | None = None
+    token: str = field(default="", repr=False)
+
+    def credentials(self) -> grpc.ChannelCredentials | None:
+        """What turns TLS on, None in plain text.
+
+        Raises:
+            OSError: a file cannot be read.
+            ValueError: a certificate is given without its key, or a key without its certificate.
+        """
+        files = (self.ca_file, self.cert_file, self.key_file)
+        return tls(*files) if self.tls or any(files) else None
+
+    def bearer(self) -> Bearer | None:
+        """What gives the token of each call, None where there is none."""
+        if self.token_file is not None:
+            return TokenFile(self.token_file)
+        return (lambda: self.token) if self.token else None
 
 
 def check_way(address: str, *, encrypted: bool) -> None:

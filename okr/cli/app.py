@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,6 +27,7 @@ from okr.cli import (
     reviews,
     scores,
     session,
+    showing,
     simulating,
     teams,
     verifying,
@@ -122,35 +122,13 @@ def settings(
     timeout: Annotated[
         float, typer.Option(metavar="SECONDS", help="How long to wait for an answer.", min=0.001)
     ] = DEFAULT_TIMEOUT_SECONDS,
-    tls: Annotated[
-        bool,
-        typer.Option(
-            "--tls", envvar="OKR_TLS", help="Connect over TLS; the options on files do so too."
-        ),
-    ] = False,
-    ca_file: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="OKR_CA_FILE", help="Whose servers to trust, in PEM.", show_default="gRPC's own"
-        ),
-    ] = None,
-    cert_file: Annotated[
-        Path | None,
-        typer.Option(envvar="OKR_CERT_FILE", help="The certificate to show, in PEM."),
-    ] = None,
-    key_file: Annotated[
-        Path | None, typer.Option(envvar="OKR_KEY_FILE", help="Its private key, in PEM.")
-    ] = None,
-    token_file: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="OKR_TOKEN_FILE",
-            help="Holds the bearer token to show; the variable OKR_TOKEN may hold it itself.",
-        ),
-    ] = None,
+    tls: showing.Tls = False,
+    ca_file: showing.CaFile = None,
+    cert_file: showing.CertFile = None,
+    key_file: showing.KeyFile = None,
+    token_file: showing.TokenFile = None,
 ) -> None:
-    token = os.environ.get("OKR_TOKEN", "").strip()
-    shown = session.Shown(tls, ca_file, cert_file, key_file, token_file, token)
+    shown = showing.shown(tls, ca_file, cert_file, key_file, token_file)
     session.settings.set(session.Settings(address, actor, on_behalf_of, timeout, shown))
 
 

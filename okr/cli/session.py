@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final, Protocol, cast
 
 import grpc
@@ -20,7 +19,7 @@ from rich.text import Text
 
 from okr.cli.show import failure
 from okr.client import OkrClient
-from okr.credentials import Bearer, TokenFile, tls
+from okr.credentials import Shown
 from okr.errors import OkrError
 from okr.quarter.record import Problem
 from okr.v1.score_service_pb2 import ListCyclesRequest
@@ -38,37 +37,6 @@ _NO_ANSWER = (
     grpc.StatusCode.DEADLINE_EXCEEDED,
     grpc.StatusCode.CANCELLED,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What the command line shows for who calls, and whether over TLS; files are in PEM.
-
-    The token itself comes from the variable OKR_TOKEN alone: a flag is seen by other users.
-    """
-
-    tls: bool = False
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
-    token_file: Path | None = None
-    token: str = field(default="", repr=False)
-
-    def credentials(self) -> grpc.ChannelCredentials | None:
-        """What turns TLS on, None in plain text.
-
-        Raises:
-            OSError: a file cannot be read.
-            ValueError: a certificate is given without its key, or a key without its certificate.
-        """
-        files = (self.ca_file, self.cert_file, self.key_file)
-        return tls(*files) if self.tls or any(files) else None
-
-    def bearer(self) -> Bearer | None:
-        """What gives the token of each call, None where there is none."""
-        if self.token_file is not None:
-            return TokenFile(self.token_file)
-        return (lambda: self.token) if self.token else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NoReturn
 
 import grpc
 import typer
 from rich.table import Table
 
+from okr.cli import showing
+from okr.credentials import AUTHORIZATION_KEY, Shown, authorization, check_way
+from okr.errors import OkrError
 from okr.v1.operations_service_pb2 import GetStatusRequest, GetStatusResponse
 from okr.v1.operations_service_pb2_grpc import OperationsServiceStub
 from service.cli.output import console
@@ -16,28 +19,55 @@ CALL_SECONDS: Final = 5.0
 
 
 def status(
+    *,
     address: Annotated[
         str,
         typer.Option(envvar="OKR_LISTEN", metavar="ADDRESS", help="Where the server listens."),
     ] = "127.0.0.1:50051",
+    tls: showing.Tls = False,
+    ca_file: showing.CaFile = None,
+    cert_file: showing.CertFile = None,
+    key_file: showing.KeyFile = None,
+    token_file: showing.TokenFile = None,
 ) -> None:
     """Ask a running server how far its ledger and its read models are.
 
     Ends with exit code 1 if it does not answer or a projection has stopped, so that it can serve
     as a probe.
     """
-    with grpc.insecure_channel(address) as channel:
-        try:
+    shown = showing.shown(tls, ca_file, cert_file, key_file, token_file)
+    try:
+        with _channel(address, shown) as channel:
             answer = OperationsServiceStub(channel).GetStatus(
-                GetStatusRequest(), timeout=CALL_SECONDS
+                GetStatusRequest(), timeout=CALL_SECONDS, metadata=_metadata(shown)
             )
-        except grpc.RpcError as error:
-            # What a call raises is a call as well; the types do not say so.
-            call: Any = error
-            typer.echo(f"okr-ledger: {address} does not answer: {call.details()}", err=True)
-            raise typer.Exit(1) from None
+    except grpc.RpcError as error:
+        # What a call raises is a call as well; the types do not say so.
+        call: Any = error
+        _fail(f"{address} does not answer: {call.details()}")
+    except (OSError, ValueError, OkrError) as error:
+        _fail(str(error))
     console().print(_table(answer))
     raise typer.Exit(1 if any(each.stopped_position for each in answer.projections) else 0)
+
+
+def _channel(address: str, shown: Shown) -> grpc.Channel:
+    credentials = shown.credentials()
+    if shown.bearer():
+        check_way(address, encrypted=credentials is not None)
+    if credentials is None:
+        return grpc.insecure_channel(address)
+    return grpc.secure_channel(address, credentials)
+
+
+def _metadata(shown: Shown) -> tuple[tuple[str, str], ...]:
+    bearer = shown.bearer()
+    return ((AUTHORIZATION_KEY, authorization(bearer)),) if bearer else ()
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"okr-ledger: {message}", err=True)
+    raise typer.Exit(1) from None
 
 
 def _table(answer: GetStatusResponse) -> Table:

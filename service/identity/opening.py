@@ -39,10 +39,20 @@ async def identifying(settings: IdentitySettings) -> AsyncIterator[Identify]:
             stack.enter_context(looked_at(certificates.look))
         tokens = None
         if settings.jwt_jwks:
-            naming = _naming(settings)
-            keys = await stack.enter_async_context(_keys(settings))
-            tokens = Tokens(keys, _expected(settings), naming)
+            tokens = await stack.enter_async_context(verifying(settings))
         yield Authentication(tokens, certificates)
+
+
+@asynccontextmanager
+async def verifying(settings: IdentitySettings) -> AsyncIterator[Tokens]:
+    """What verifies tokens, with keys that are kept up to date while the block runs.
+
+    Raises:
+        FileError: a file that is set cannot be taken in.
+    """
+    naming = _naming(settings)
+    async with _keys(settings) as keys:
+        yield Tokens(keys, _expected(settings), naming)
 
 
 @asynccontextmanager

@@ -94,6 +94,8 @@ def conformance(folder: Path, cases: list[dict[str, object]]) -> Result:
         ["log"],
         ["export"],
         ["import"],
+        ["identity"],
+        ["identity", "check"],
     ],
 )
 def test_help_is_at_hand(arguments: list[str]) -> None:

@@ -55,6 +55,10 @@ class Unfinished:
                 self.path.rename(self._target)
             flush_names(self._target)
 
+    def discard(self) -> None:
+        """Removes what is of no use to a later attempt."""
+        self.path.unlink(missing_ok=True)
+
 
 @contextmanager
 def unfinished(target: Path) -> Iterator[Unfinished]:

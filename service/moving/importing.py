@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, NamedTuple
 
 from ledger.event import Record
-from ledger.log.contract import Epoch, StoredRequest
+from ledger.log.contract import Epoch, LogIdentity, StoredRequest
 from ledger.log.errors import LogMismatch
 from ledger.log.opening import open_intake
 from okr.exports.reading import Reading
@@ -26,46 +26,52 @@ if TYPE_CHECKING:
 
 
 class Imported(NamedTuple):
-    """What was imported: the tally of the file, and the last event that was there before."""
+    """A ledger that was imported: which it is, the tally of the last file, what was there before.
 
+    `there_before` is the position of the last event that had not to be taken in.
+    """
+
+    identity: LogIdentity
     tally: Tally
     there_before: int
 
 
 def take_in(
     database: Database,
-    file: Path,
+    files: Sequence[Path],
     *,
     begin_epoch: Callable[[Epoch], Epoch] | None = None,
     tell: Tell = told_nobody,
 ) -> Imported:
-    """Takes in what an export has beyond the log, which is empty or holds the beginning of it.
+    """Takes in what exports, each going on from the one before, have beyond the log.
 
-    Each chunk is one transaction, checked before; one that was ended at any instant goes on after
-    its last whole chunk. A log that is made here can be opened when all is in. With `begin_epoch`
-    it begins the generation that follows on the export's last one.
+    That is empty or holds the beginning of them. Each chunk is one transaction, checked before; one
+    that was ended at any instant goes on after its last whole chunk. A log that is made here can be
+    opened when all is in. With `begin_epoch` it is made here, and begins the generation that
+    follows on the last file's.
 
     Raises:
-        ExportRefused: the file is not in order; what came before that has been taken in.
-        FileUnusable: the file cannot be read.
-        LogMismatch, RecordUnfit: the log is not the beginning of what the file holds.
+        ExportRefused: a file is not in order; what came before that has been taken in.
+        FileUnusable: a file cannot be read.
+        LogMismatch, RecordUnfit: the log is not the beginning of what the files hold.
         LogLocked, LogUnavailable: the log cannot be written.
     """
-    name = str(database)
-    with reading(file) as opened:
+    with ExitStack() as opened:
         # First, so that no log is made for a file that is none.
-        export = Reading(opened, str(file))
-        with closing(open_intake(database)) as intake:
-            before = intake.head().position
-            epochs = _epochs(export.header)
-            _require_beginning(intake, name, export.header, epochs)
+        exports = [Reading(opened.enter_context(reading(file)), str(file)) for file in files]
+        intake = opened.enter_context(closing(open_intake(database)))
+        before = intake.head().position
+        epochs = _epochs(exports[-1].header)
+        for export in exports:
+            _require_beginning(intake, str(database), export.header, is_new=begin_epoch is not None)
             for content in export.chunks():
-                _take(intake, name, content, before)
-                tell(export.tally.position, export.header.last_position)
-            if begin_epoch is not None:
-                epochs.append(begin_epoch(epochs[-1]))
-            intake.complete(epochs)
-    return Imported(export.tally, before)
+                _take(intake, str(database), content, before)
+                tell(export.tally.position, exports[-1].header.last_position)
+        if begin_epoch is not None:
+            epochs.append(begin_epoch(epochs[-1]))
+        intake.complete(epochs)
+    identity = LogIdentity(epochs[-1].log_id, epochs[-1].epoch)
+    return Imported(identity, exports[-1].tally, before)
 
 
 def _take(intake: Intake, name: str, content: ExportedEvents, before: int) -> None:
@@ -91,12 +97,13 @@ def _take(intake: Intake, name: str, content: ExportedEvents, before: int) -> No
         )
 
 
-def _require_beginning(
-    intake: Intake, name: str, header: ExportHeader, epochs: Sequence[Epoch]
-) -> None:
-    """Refuses a log that is not the beginning of the ledger of an export."""
+def _require_beginning(intake: Intake, name: str, header: ExportHeader, *, is_new: bool) -> None:
+    """Refuses a log that is not the beginning of the ledger of an export, or is not new."""
     there = intake.epochs()
-    if there and there != epochs[: len(there)]:
+    if there and is_new:
+        held = f"it holds epoch {there[-1].epoch} of ledger {there[-1].log_id}"
+        raise LogMismatch(name, f"{held}; restore into an empty place")
+    if there and there != _epochs(header)[: len(there)]:
         reason = f"it holds epoch {there[-1].epoch} of ledger {there[-1].log_id}"
         raise LogMismatch(name, f"{reason}, and the export is not of what came of that")
     after = header.after_position

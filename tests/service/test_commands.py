@@ -28,6 +28,7 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ["projections", "rebuild"],
         ["follow"],
         ["export", "x.okr"],
+        ["backup", "x.db"],
     ],
 )
 def test_a_command_makes_no_ledger_where_there_is_none(tmp_path: Path, command: list[str]) -> None:
@@ -96,6 +97,8 @@ def conformance(folder: Path, cases: list[dict[str, object]]) -> Result:
         ["import"],
         ["identity"],
         ["identity", "check"],
+        ["backup"],
+        ["restore"],
     ],
 )
 def test_help_is_at_hand(arguments: list[str]) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from hashlib import blake2b
+from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 from typing import Final
@@ -13,7 +11,7 @@ from typing import Final
 import grpc
 import pytest
 from google.protobuf.message import Message
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 from ledger.log.clock import now_us
 from ledger.log.contract import Append, EncodedEvent
@@ -24,72 +22,29 @@ from okr.exports import links
 from okr.v1.audit_service_pb2 import ListEventsRequest
 from okr.v1.event_record_pb2 import EventMetadata
 from okr.v1.values_pb2 import AsOf
-from service.cli.app import app
 from tests.api.story import told
 from tests.support.appended import append_team_events
 from tests.support.ask import team
+from tests.support.places import EITHER, done, place, refused, server_of, serving
 from tests.support.questions import questions
-from tests.support.serving import Refused, shared_loop
-from tests.support.whole import Caller, whole_service
+from tests.support.serving import Refused
+from tests.support.whole import Caller
 from tools.postgres import Postgres
 
-ON_POSTGRES: Final = pytest.param("postgres", marks=pytest.mark.contract)
 SEED: Final = 20_261_124
 EVENTS: Final = 7_000
-NOW_US: Final = now_us()
 
 
-@pytest.fixture(scope="module", params=["sqlite", ON_POSTGRES])
+@pytest.fixture(scope="module", params=EITHER)
 def source(request: pytest.FixtureRequest) -> Postgres | None:
     """Where ledgers come from: a PostgreSQL, or files where it is None."""
-    return _server(request)
+    return server_of(request)
 
 
-@pytest.fixture(params=["sqlite", ON_POSTGRES])
+@pytest.fixture(params=EITHER)
 def target(request: pytest.FixtureRequest) -> Postgres | None:
     """Where they go."""
-    return _server(request)
-
-
-def _server(request: pytest.FixtureRequest) -> Postgres | None:
-    found: Postgres | None = None
-    if request.param == "postgres":
-        found = request.getfixturevalue("postgres")
-    return found
-
-
-def place(server: Postgres | None, folder: Path) -> Database:
-    """A ledger of a folder in such a database."""
-    folder.mkdir(exist_ok=True)
-    if server is None:
-        return Database(f"sqlite:///{folder / 'okr-ledger.db'}")
-    name = blake2b(str(folder).encode(), digest_size=8).hexdigest()
-    return Database(server.url(), schema=f"moving_{name}")
-
-
-@contextmanager
-def serving(at: Database, folder: Path) -> Iterator[Caller]:
-    """The whole service on it, at a time that stands still."""
-    where = {"database_url": at.url, "database_schema": at.schema}
-    with whole_service(shared_loop(), folder, clock=lambda: NOW_US, **where) as me:
-        yield me
-
-
-def run(at: Database, *command: str | Path) -> Result:
-    place = ("--database-url", at.url, "--database-schema", at.schema)
-    return CliRunner().invoke(app, [*map(str, command), *place])
-
-
-def done(at: Database, *command: str | Path) -> str:
-    told = run(at, *command)
-    assert told.exit_code == 0, told.output
-    return told.stdout
-
-
-def refused(at: Database, *command: str | Path) -> str:
-    told = run(at, *command)
-    assert told.exit_code == 1, told.output
-    return told.stderr
+    return server_of(request)
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,7 @@ from okr.errors import OkrError
 from okr.feeding import Acknowledged, Feed, acknowledged
 from okr.request_ids import identified
 from okr.resuming import DEFAULT_PATIENCE_SECONDS, Request, Resuming, ended
+from okr.retrying import Again
 from okr.v1.audit_service_pb2_grpc import AuditServiceStub
 from okr.v1.ledger_service_pb2 import (
     BatchRecordCheckInsRequest,
@@ -224,19 +225,23 @@ class _Channel:
             **options: Any,
         ) -> Any:
             sent = self._calls.prepared(request, timeout, metadata)
-            under_way = send(
-                sent.request, timeout=sent.timeout_seconds, metadata=sent.metadata, **options
-            )
-            try:
-                answer = await under_way
-            except grpc.RpcError as failure:
-                raise self._calls.failed(failure, sent.request_id) from None
-            finally:
-                # An abandoned call is never cancelled by the library (grpc/grpc#43462).
-                under_way.cancel()
-            if sent.writes:
-                self._calls.learn(answer)
-            return answer
+            again = Again(sent.timeout_seconds)
+            while True:
+                under_way = send(
+                    sent.request, timeout=again.left(), metadata=sent.metadata, **options
+                )
+                try:
+                    answer = await under_way
+                except grpc.RpcError as failure:
+                    pause = again.pause(self._calls.failed(failure, sent.request_id))
+                else:
+                    if sent.writes:
+                        self._calls.learn(answer)
+                    return answer
+                finally:
+                    # An abandoned call is never cancelled by the library (grpc/grpc#43462).
+                    under_way.cancel()
+                await asyncio.sleep(pause)
 
         return call
 

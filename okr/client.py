@@ -40,6 +40,7 @@ from okr.errors import OkrError
 from okr.feeding import MESSAGE_AT_MOST, Acknowledged, Feed, acknowledged
 from okr.request_ids import identified
 from okr.resuming import DEFAULT_PATIENCE_SECONDS, Request, Resuming, ended
+from okr.retrying import Again
 from okr.v1.audit_service_pb2_grpc import AuditServiceStub
 from okr.v1.ledger_service_pb2 import (
     BatchRecordCheckInsRequest,
@@ -65,8 +66,9 @@ class OkrClient:
     request message, and `timeout` in seconds where the client's own does not fit, and returns the
     answer or raises `OkrError`. Writes get a request id unless the request has one; reads wait for
     the client's latest write unless the request names another token; UNAVAILABLE is retried within
-    the deadline. A method of `replay` returns an iterator of answers, without a deadline, that
-    ends with its connection; `watch_events` and `watch_scores` go on across connections.
+    the deadline, and so is what the service has no room for, when it says. A method of `replay`
+    returns an iterator of answers, without a deadline, that ends with its connection;
+    `watch_events` and `watch_scores` go on across connections.
     """
 
     ledger: LedgerServiceStub
@@ -290,14 +292,18 @@ class _Interceptor(
     ) -> Any:
         given = client_call_details
         sent = self._calls.prepared(request, given.timeout, given.metadata)
-        call = continuation(_details(given, sent), sent.request)
-        try:
-            answer = call.result()
-        except grpc.RpcError as failure:
-            raise self._calls.failed(failure, sent.request_id) from None
-        if sent.writes:
-            self._calls.learn(answer)
-        return call
+        again = Again(sent.timeout_seconds)
+        while True:
+            attempt = sent._replace(timeout_seconds=again.left())
+            call = continuation(_details(given, attempt), sent.request)
+            try:
+                answer = call.result()
+            except grpc.RpcError as failure:
+                time.sleep(again.pause(self._calls.failed(failure, sent.request_id)))
+                continue
+            if sent.writes:
+                self._calls.learn(answer)
+            return call
 
     def intercept_unary_stream(
         self, continuation: Any, client_call_details: Any, request: Any

@@ -11,6 +11,7 @@ import grpc
 from google.protobuf.message import Message
 
 from okr.errors import OkrError
+from okr.retrying import SPREAD
 
 DEFAULT_PATIENCE_SECONDS: Final = 60.0
 """How long a client tries to open a stream again before it fails."""
@@ -82,7 +83,8 @@ class Patience:
             raise error
         pause = self._jitter(self._pause / 2, self._pause)
         self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
-        return max(pause, error.retry_after or 0.0)
+        told = error.retry_after or 0.0
+        return max(pause, self._jitter(told, SPREAD * told))
 
 
 class Resuming(Patience, Generic[Request]):

@@ -190,7 +190,7 @@ def test_pauses_grow_and_begin_anew_after_an_answer() -> None:
     now = 100.0
     assert watch.pause(broken) == 0.1, "patience is counted from the first failure"
     busy = OkrError(grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED", "busy", retry_after=3.0)
-    assert watch.pause(busy) == 3.0
+    assert watch.pause(busy) == 4.5
     now = 110.0
     with pytest.raises(OkrError, match="gone"):
         watch.pause(broken)

@@ -27,6 +27,7 @@ from benchmarks.results import flush_milliseconds, results_table, write_results
 from benchmarks.servers import Server, start_ledger, start_noop, start_stock
 from benchmarks.stream import measure_stream
 from benchmarks.sustained import measure_sustained
+from benchmarks.trust import measure_trust
 from benchmarks.workload import check_ins
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -48,6 +49,7 @@ class Part(StrEnum):
     INSTANTS = "instants"
     LENGTH = "length"
     REBUILD = "rebuild"
+    TRUST = "trust"
 
 
 def main(
@@ -80,6 +82,8 @@ def main(
         if Part.POSTGRES in parts:
             rounds = QUICK_ROUNDS if quick else Rounds()
             figures |= measure_on_postgres(driver, rounds, place)
+        if Part.TRUST in parts:
+            figures |= measure_trust(driver, QUICK_ROUNDS if quick else Rounds(), place / "trust")
         if Part.INSTANTS in parts:
             figures |= measure_instants(place, progress, quick=quick)
             figures |= measure_watch(place, quick=quick)

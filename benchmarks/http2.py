@@ -123,9 +123,10 @@ class Connection:
             size = len(message)
             framed = size + MESSAGE_PREFIX_BYTES
             stream = self._next_stream
+            block = self._block
             burst += (
-                HEAD.pack(0, len(self._block), HEADERS, END_HEADERS, stream),
-                self._block,
+                HEAD.pack(len(block) >> 8, len(block) & 0xFF, HEADERS, END_HEADERS, stream),
+                block,
                 HEAD.pack(framed >> 8, framed & 0xFF, DATA, END_STREAM, stream),
                 b"\0",
                 WORD.pack(size),

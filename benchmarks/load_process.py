@@ -49,6 +49,9 @@ def drive(
     command += ["--calls", str(load.calls)]
     command += ["--ordered" if load.ordered else "--random"]
     command += ["--in-flight", str(IN_FLIGHT), "--connections", str(CONNECTIONS)]
+    if server.credentials is not None:
+        command += ["--authority", str(server.credentials.authority)]
+        command += ["--token-file", str(server.credentials.token)]
     report: LoadReport | None = None
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout or ():

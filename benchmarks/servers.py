@@ -6,12 +6,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
 
+import grpc
 import psutil
+
+from benchmarks.credentials import Credentials
 
 PROJECT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60.0
@@ -31,11 +34,19 @@ class Server:
     name: str
     port: int
     process: subprocess.Popen[bytes]
+    credentials: Credentials | None = None
+    """By what it and its callers know each other, unless they do not."""
 
     @property
     def address(self) -> str:
         """`host:port`, as a gRPC channel takes it."""
         return f"127.0.0.1:{self.port}"
+
+    def channel(self) -> grpc.Channel:
+        """A channel to it, to be closed."""
+        if self.credentials is None:
+            return grpc.insecure_channel(self.address)
+        return self.credentials.channel(self.address)
 
     def resident_mib(self) -> float:
         """Resident memory of the process, and of those that it has started, in MiB."""
@@ -77,18 +88,29 @@ def start_stock(folder: Path, database: str = "") -> Server:
     )
 
 
-def start_ledger(folder: Path, database_url: str = "", name: str = "ledger") -> Server:
-    """The real server with its defaults: on a new file in the folder, or on a database named."""
+def start_ledger(
+    folder: Path,
+    database_url: str = "",
+    name: str = "ledger",
+    settings: Mapping[str, str] = MappingProxyType({}),
+    credentials: Credentials | None = None,
+) -> Server:
+    """The real server with its defaults: on a new file in the folder, or on a database named.
+
+    With `credentials` it speaks TLS and asks each caller for a token.
+    """
     folder.mkdir(exist_ok=True)
     url = database_url or f"sqlite:///{folder.resolve()}/okr-ledger.db"
-    return _start(
+    known = credentials.settings if credentials else {}
+    server = _start(
         name,
         folder,
         ["server.py", "--listen"],
         "127.0.0.1:",
         # Not among the arguments, where everybody would see its password.
-        settings={"OKR_DATABASE_URL": url},
+        settings={"OKR_DATABASE_URL": url, **known, **settings},
     )
+    return replace(server, credentials=credentials)
 
 
 def _start(

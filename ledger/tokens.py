@@ -119,11 +119,12 @@ class Tokens:
         sealed = body + self._checksum(body + _query(request))
         return urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
-    def page(self, request: Message, token: str) -> Page | None:
+    def page(self, request: Message, token: str, head: int) -> Page | None:
         """Where the request's list goes on; None for an empty token, that is the first page.
 
         Raises:
             PageTokenInvalid: damaged, or made for a request whose other fields differ.
+            TokenLost: beyond `head`, or of another generation of the log.
         """
         if not token:
             return None
@@ -131,8 +132,10 @@ class Tokens:
         if body is None or len(body) < _PAGE.size:
             raise PageTokenInvalid
         kind, epoch, position, us, day = _PAGE.unpack_from(body)
-        if kind != _PAGE_FORMAT or epoch != self._epoch:
+        if kind != _PAGE_FORMAT:
             raise PageTokenInvalid
+        if epoch != self._epoch or position > head:
+            raise TokenLost(position, head)
         after = tuple(json.loads(body[_PAGE.size :]))
         return Page(position, us, date.fromordinal(day) if day else None, after)
 

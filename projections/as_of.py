@@ -81,7 +81,7 @@ def requested(request: Any, head: int, tokens: Tokens) -> tuple[int, Page | None
     """
     wanted = tokens.position(request.at_least_as_fresh, head)
     fields = request.DESCRIPTOR.fields_by_name
-    page = tokens.page(request, request.page_token) if "page_token" in fields else None
+    page = tokens.page(request, request.page_token, head) if "page_token" in fields else None
     if page is not None:
         wanted = max(wanted, page.position)
     elif "as_of" in fields:

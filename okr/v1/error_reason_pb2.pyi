@@ -97,8 +97,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_TOKEN_FOREIGN: _ErrorReason.ValueType  # 25
     """INVALID_ARGUMENT: the token is damaged or belongs to another ledger."""
     ERROR_REASON_TOKEN_LOST: _ErrorReason.ValueType  # 26
-    """FAILED_PRECONDITION: the token is of a future that a restore has lost. Metadata: `position`,
-    `head`.
+    """FAILED_PRECONDITION: the token, that of a page too, is of a future that a restore has lost.
+    Metadata: `position`, `head`.
     """
     ERROR_REASON_POSITION_AHEAD: _ErrorReason.ValueType  # 27
     """OUT_OF_RANGE: the ledger has not reached the position. Metadata: `position`, `head`."""
@@ -281,8 +281,8 @@ ERROR_REASON_PAGE_TOKEN_INVALID: ErrorReason.ValueType  # 24
 ERROR_REASON_TOKEN_FOREIGN: ErrorReason.ValueType  # 25
 """INVALID_ARGUMENT: the token is damaged or belongs to another ledger."""
 ERROR_REASON_TOKEN_LOST: ErrorReason.ValueType  # 26
-"""FAILED_PRECONDITION: the token is of a future that a restore has lost. Metadata: `position`,
-`head`.
+"""FAILED_PRECONDITION: the token, that of a page too, is of a future that a restore has lost.
+Metadata: `position`, `head`.
 """
 ERROR_REASON_POSITION_AHEAD: ErrorReason.ValueType  # 27
 """OUT_OF_RANGE: the ledger has not reached the position. Metadata: `position`, `head`."""

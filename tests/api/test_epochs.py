@@ -8,7 +8,9 @@ from pathlib import Path
 from grpc import StatusCode
 from typer.testing import CliRunner
 
+from okr.v1 import replay_service_pb2 as replay
 from okr.v1 import score_service_pb2 as scores
+from okr.v1.values_pb2 import AsOf
 from service.cli.app import app
 from tests.support.ask import team
 from tests.support.databases import ledger
@@ -21,13 +23,25 @@ def test_tokens_of_the_epoch_before_are_refused_and_all_else_goes_on(
 ) -> None:
     with whole_service(loop, tmp_path) as me:
         old = me.ask(team("a")).token
+        me.ask(team("c"))
+        page = me.ask(scores.ListTeamsRequest(page_size=1)).next_page_token
     database = ledger(tmp_path)
     place = ("--database-url", database.url, "--database-schema", database.schema)
     told = CliRunner().invoke(app, ["log", "new-epoch", *place])
-    assert re.fullmatch(r"epoch \d+ of ledger \S+ begins after 1 events\n", told.stdout)
+    assert re.fullmatch(r"epoch \d+ of ledger \S+ begins after 2 events\n", told.stdout)
     with whole_service(loop, tmp_path) as me:
-        refused = me.refused(scores.GetTeamRequest(name="teams/a", at_least_as_fresh=old))
-        assert (refused.code, refused.reason) == (StatusCode.FAILED_PRECONDITION, "TOKEN_LOST")
+        for request in (
+            scores.GetTeamRequest(name="teams/a", at_least_as_fresh=old),
+            scores.ListTeamsRequest(page_size=1, page_token=page),
+            replay.WatchEventsRequest(resume_token=old),
+            replay.WatchEventsRequest(at_least_as_fresh=old),
+            replay.WatchScoresRequest(cycle="cycles/x", resume_token=old),
+        ):
+            refused = me.refused(request)
+            told = (refused.code, refused.reason)
+            assert told == (StatusCode.FAILED_PRECONDITION, "TOKEN_LOST"), request
+        ahead = scores.ListTeamsRequest(as_of=AsOf(position=3))
+        assert me.refused(ahead).reason == "POSITION_AHEAD"
         new = me.ask(team("b")).token
         for name in ("teams/a", "teams/b"):
             answer = me.ask(scores.GetTeamRequest(name=name, at_least_as_fresh=new))

@@ -10,6 +10,7 @@ from okr.v1.score_service_pb2 import ListObjectivesRequest, ListTeamsRequest
 
 LOG_ID = "8f14e45f-ceea-467f-9575-0f0d1a7b3c52"
 OTHER_LOG_ID = "c9f0f895-fb98-4b91-99d3-02b1c5f8a1aa"
+HEAD = 2**63
 POSITIONS = st.integers(0, 2**63 - 1)
 PAGES = st.builds(
     Page,
@@ -76,17 +77,25 @@ def test_a_page_token_is_no_token_of_a_position() -> None:
     with pytest.raises(TokenForeign):
         tokens.position(page_token, head=9)
     with pytest.raises(PageTokenInvalid):
-        tokens.page(ListTeamsRequest(), tokens.token(7))
+        tokens.page(ListTeamsRequest(), tokens.token(7), HEAD)
 
 
 @given(PAGES)
 def test_a_page_token_gives_its_page_back(page: Page) -> None:
     request = ListObjectivesRequest(cycle="cycles/2026-q3")
-    assert tokens.page(request, tokens.page_token(request, page)) == page
+    assert tokens.page(request, tokens.page_token(request, page), HEAD) == page
+
+
+@pytest.mark.parametrize(("epoch", "head"), [(1, 6), (2, 7)])
+def test_a_page_token_of_a_lost_future_is_refused(epoch: int, head: int) -> None:
+    token = tokens.page_token(ListTeamsRequest(), Page(7, 5, None, ()))
+    with pytest.raises(TokenLost) as refusal:
+        Tokens(LOG_ID, epoch).page(ListTeamsRequest(), token, head)
+    assert (refusal.value.position, refusal.value.head) == (7, head)
 
 
 def test_no_page_token_asks_for_the_first_page() -> None:
-    assert tokens.page(ListTeamsRequest(), "") is None
+    assert tokens.page(ListTeamsRequest(), "", HEAD) is None
 
 
 def test_the_size_of_pages_and_the_freshness_may_differ_between_pages() -> None:
@@ -96,7 +105,7 @@ def test_the_size_of_pages_and_the_freshness_may_differ_between_pages() -> None:
     second = ListObjectivesRequest(
         cycle="cycles/2026-q3", page_size=50, page_token=token, at_least_as_fresh=tokens.token(3)
     )
-    assert tokens.page(second, token) == page
+    assert tokens.page(second, token, HEAD) == page
 
 
 @pytest.mark.parametrize(
@@ -114,7 +123,7 @@ def test_a_page_token_of_another_query_is_refused(
         ListObjectivesRequest(cycle="cycles/2026-q3"), Page(7, 5, None, ("objectives/growth",))
     )
     with pytest.raises(PageTokenInvalid):
-        tokens.page(other, token)
+        tokens.page(other, token, HEAD)
 
 
 @given(PAGES, st.data())
@@ -125,13 +134,13 @@ def test_a_damaged_page_token_is_refused(page: Page, data: st.DataObject) -> Non
     put = data.draw(st.characters())
     assume(token[at] != put)
     with pytest.raises(PageTokenInvalid):
-        tokens.page(request, token[:at] + put + token[at + 1 :])
+        tokens.page(request, token[:at] + put + token[at + 1 :], HEAD)
 
 
 @given(st.text(min_size=1, max_size=500))
 def test_any_other_text_is_no_page_token(text: str) -> None:
     with pytest.raises(PageTokenInvalid):
-        tokens.page(ListTeamsRequest(), text)
+        tokens.page(ListTeamsRequest(), text, HEAD)
 
 
 def test_page_tokens_of_the_longest_names_fit_into_a_request() -> None:

@@ -20,6 +20,7 @@ import uvloop
 from grpc import ServerCredentials
 
 from ledger.log.clock import now_us
+from ledger.log.contract import LogReader
 from ledger.log.opening import open_log
 from ledger.tokens import Tokens
 from okr.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_server
@@ -33,9 +34,18 @@ from projections.replay.tail import Tail
 from projections.rpc import AuditRpc, ScoreRpc
 from projections.store.replica import Replica
 from projections.store.views import Views
+from service.access.authority import Authority
+from service.access.running import authority_over
 from service.checking import checked
 from service.cli import identity_options as options
-from service.cli.options import DatabaseSchema, DatabaseUrl, LogFormatOption, LogLevelOption
+from service.cli.options import (
+    DatabaseSchema,
+    DatabaseUrl,
+    LogFormatOption,
+    LogLevelOption,
+    PolicyPath,
+    RolesFile,
+)
 from service.cli.output import failures_told
 from service.connections import room_for
 from service.exchange import Gate
@@ -82,9 +92,14 @@ async def running(
         # First, so that a server that cannot listen makes no files.
         gate, listener, address = await stack.enter_async_context(_bound(settings))
 
+        def grown(position: int) -> None:
+            tail.wake(position)
+            if gate.authority is not None:
+                gate.authority.wake()
+
         def committed(position: int) -> None:
             following.wake()
-            tail.wake(position)
+            grown(position)
 
         async def lane_serves(serves: bool) -> None:
             await (listener.ready if serves else listener.unready)([LEDGER])
@@ -113,22 +128,10 @@ async def running(
         views.open(ledger)
         head = ledger.head().position
         follows = settings.follower == "in_process"
-        following = Following(database, ledger, views, follows=follows, on_grown=tail.wake)
+        following = Following(database, ledger, views, follows=follows, on_grown=grown)
         stack.enter_context(following.running())
 
-        def progress() -> list[Progress]:
-            at = views.progress
-            return [
-                Progress(
-                    at.projection,
-                    max(at.position, 0),
-                    at.stopped_position,
-                    following.leader(),
-                    views.serving(),
-                    views.unfinished(),
-                )
-            ]
-
+        gate.authority = await stack.enter_async_context(_authority(settings, ledger))
         replica = stack.enter_context(_replica(settings, views))
         reader = Reader(ledger, views, tokens, clock or now_us, replica)
         sealing = Sealing(ledger, tokens, desk.ask, reader)
@@ -138,7 +141,8 @@ async def running(
         add_AuditServiceServicer_to_server(AuditRpc(reader), listener.server)
         add_ReplayServiceServicer_to_server(ReplayRpc(reader, tail), listener.server)
         add_OperationsServiceServicer_to_server(
-            OperationsRpc(ledger, desk.counts, progress, replica), listener.server
+            OperationsRpc(ledger, desk.counts, lambda: _progress(views, following), replica),
+            listener.server,
         )
         await listener.start(WRITES + READS, reflected=settings.reflection)
         await listener.ready(WRITES)
@@ -172,6 +176,31 @@ def _tls(settings: Settings) -> Iterator[ServerCredentials | None]:
     tls = Tls(settings.tls_cert_file, settings.tls_key_file, settings.tls_client_ca_file)
     with looked_at(tls.look):
         yield tls.credentials()
+
+
+@asynccontextmanager
+async def _authority(settings: Settings, ledger: LogReader) -> AsyncIterator[Authority | None]:
+    """Who decides who may do what; nobody where callers only say who they are."""
+    if not settings.authenticates:
+        yield None
+        return
+    async with authority_over(ledger, settings.policy_path, settings.roles_file) as authority:
+        yield authority
+
+
+def _progress(views: Views, following: Following) -> list[Progress]:
+    """How far the read models are."""
+    at = views.progress
+    return [
+        Progress(
+            at.projection,
+            max(at.position, 0),
+            at.stopped_position,
+            following.leader(),
+            views.serving(),
+            views.unfinished(),
+        )
+    ]
 
 
 @contextmanager
@@ -297,6 +326,8 @@ def serve(
     pseudonym_key_file: options.PseudonymKeyFile = None,
     certificate_names_file: options.CertificateNamesFile = None,
     spiffe_trust_domains: options.SpiffeTrustDomains = None,
+    policy_path: PolicyPath = None,
+    roles_file: RolesFile = None,
     follower: Annotated[
         FollowerPlace | None,
         typer.Option(
@@ -411,6 +442,8 @@ def serve(
             pseudonym_key_file=pseudonym_key_file,
             certificate_names_file=certificate_names_file,
             spiffe_trust_domains=spiffe_trust_domains,
+            policy_path=policy_path,
+            roles_file=roles_file,
             follower=follower,
             lane=lane,
             max_connections=max_connections,

@@ -9,7 +9,7 @@ from ledger.rpc import BULK, REQUESTS
 
 if TYPE_CHECKING:
     from ledger.call import Caller
-    from service.exchange import Write
+    from service.exchange import Places, Write
     from service.lane.desk import Desk
     from service.lane.link import Answer
     from service.validation import Validation
@@ -28,8 +28,10 @@ def _checked(method: str, desk: Desk, validation: Validation) -> Write:
     kind = REQUESTS[method]
     name = kind.DESCRIPTOR.full_name
 
-    async def write(raw: bytes, caller: Caller, deadline: float | None) -> Answer:
+    async def write(
+        raw: bytes, caller: Caller, deadline: float | None, forbidden: Places = (), /
+    ) -> Answer:
         passes = validation.passes_bulk(kind.FromString, name, raw)
-        return await desk.ask(method, raw, caller, deadline, checked=passes)
+        return await desk.ask(method, raw, caller, deadline, forbidden, checked=passes)
 
     return write

@@ -113,6 +113,9 @@ CALL_ROWS: Final[Mapping[type[Exception], Row]] = {
     call.AnswerTooLarge: Row(_EXHAUSTED, reason.ERROR_REASON_ANSWER_TOO_LARGE),
     call.TooManyCalls: Row(_EXHAUSTED, reason.ERROR_REASON_OVERLOADED),
     call.QuotaExceeded: Row(_EXHAUSTED, reason.ERROR_REASON_QUOTA_EXCEEDED, ("quota", "limit")),
+    call.NotPermitted: Row(
+        StatusCode.PERMISSION_DENIED, reason.ERROR_REASON_NOT_PERMITTED, ("action", "principal")
+    ),
     call.CallTooLate: Row(StatusCode.DEADLINE_EXCEEDED, reason.ERROR_REASON_DEADLINE_PASSED),
     call.CallTooLong: Row(StatusCode.DEADLINE_EXCEEDED, reason.ERROR_REASON_DEADLINE_PASSED),
     call.Unauthenticated: Row(

@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import structlog
+from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
 from grpc import StatusCode, aio
 from grpc_status import rpc_status
 
 from ledger.call import CALL, THREADS, Call
-from ledger.log.errors import OutcomeUnknown
+from ledger.log.errors import LogUnavailable, OutcomeUnknown
+from ledger.refusals import Refusal
+from ledger.rpc import BULK, REQUESTS
 from service.errors import Refused, told
 from service.identity.self_named import self_named
-from service.limits import CALL_SECONDS, METADATA_BYTES
+from service.limits import CALL_SECONDS, METADATA_BYTES, RECHECK_SECONDS
 from service.load import Load, Loads
 from service.quotas import Account, Quotas
-from service.refusals import CallTooLate, CallTooLong, MetadataTooLarge, RequestTooLarge
-from service.streams import Streams
+from service.refusals import (
+    CallTooLate,
+    CallTooLong,
+    MetadataTooLarge,
+    NotPermitted,
+    RequestTooLarge,
+    RequestUnreadable,
+)
+from service.streams import Stream, Streams
 from service.validation import MESSAGE_BYTES, Validation, fitting
 
 if TYPE_CHECKING:
@@ -30,22 +41,39 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from ledger.call import Caller
+    from service.access.authority import Authority
     from service.identity.principal import Identify, Principal
     from service.lane.link import Answer
 
     Context = aio.ServicerContext[Any, Any]
 
+Places = tuple[int, ...]
+"""Places, from 0, in a message that carries many requests."""
 Parse = Callable[[bytes], "Message"]
 Serialise = Callable[["Message"], bytes]
-Write = Callable[[bytes, "Caller", float | None], Awaitable["Answer"]]
-"""Hands a request's bytes to the write lane: of whom, and until when."""
+
+
+class Write(Protocol):
+    """Hands a request's bytes to the write lane: of whom, and until when.
+
+    Of a message with many requests, those at the `forbidden` places are refused.
+    """
+
+    def __call__(
+        self, raw: bytes, caller: Caller, deadline: float | None, forbidden: Places = (), /
+    ) -> Awaitable[Answer]: ...
 
 
 @dataclass(slots=True)
 class Gate:
-    """What every call passes: the checks, the count of calls in the server's hands, the streams."""
+    """What every call passes: the checks, the count of calls in the server's hands, the streams.
+
+    Without an `authority` everybody may do everything.
+    """
 
     identify: Identify = self_named
+    authority: Authority | None = None
+    recheck_seconds: float = RECHECK_SECONDS
     loads: Loads = field(default_factory=Loads)
     quotas: Quotas | None = None
     call_seconds: float = CALL_SECONDS
@@ -75,7 +103,8 @@ class Exchange:
     its status, anything else with INTERNAL and the id under which it was logged. The request log
     gets one entry: `method`, `code`, `milliseconds` and, as far as the call came, `actor`,
     `on_behalf_of`, `authenticated_by`, `request_id`, `position`, `reason`; of a call that carries
-    many requests also `requests` and `refused`, which count them.
+    many requests also `requests` and `refused`, which count them; of one that is not permitted
+    `policy`, what forbids it.
     """
 
     __slots__ = (
@@ -86,6 +115,7 @@ class Exchange:
         "_entry",
         "_gate",
         "_load",
+        "_method",
         "_path",
         "_timer",
         "_too_long",
@@ -95,6 +125,7 @@ class Exchange:
         self._gate = gate
         self._load = load
         self._path = path
+        self._method = path.rpartition("/")[2]
         self._context = context
         self._began = time.monotonic()
         self._deadline: float | None = None
@@ -161,8 +192,8 @@ class Exchange:
         if self._account is None and self._load is not self._gate.loads.operations:
             self._account = quotas.begin(actor, streams=self._load.streams)
 
-    async def admit(self, raw: bytes, codec: Codec) -> Message:
-        """The request, checked; sets `CALL` for the method.
+    async def admit(self, raw: bytes, codec: Codec) -> tuple[Principal, Message]:
+        """Who sends a request, and the request, checked; sets `CALL` for the method.
 
         Raises:
             Refusal: one of those in `service.refusals`, or FieldInvalid.
@@ -171,10 +202,12 @@ class Exchange:
         request = self._gate.validation.read(codec.parse, codec.request_name, raw)
         if request_id := getattr(request, "request_id", ""):
             self._entry["request_id"] = request_id
+        if (authority := self._gate.authority) is not None:
+            await authority.access(principal).require(self._method, request)
         CALL.set(Call(self._path, principal.caller, self._deadline))
         if self._load.threads is not None:
             THREADS.set(self._load.threads)
-        return request
+        return principal, request
 
     async def hand_over(self, raw: bytes, write: Write) -> bytes:
         """The response's bytes from the write lane, which checks the request itself.
@@ -185,7 +218,70 @@ class Exchange:
             Refused: the lane has refused it.
         """
         principal = await self.principal(raw)
-        return self.took(await write(raw, principal.caller, self._deadline))
+        forbidden = await self.permit(principal, raw)
+        answer = await write(raw, principal.caller, self._deadline, forbidden)
+        if (authority := self._gate.authority) is not None and answer.position:
+            await authority.landed(self._method, answer.position)
+        return self.took(answer)
+
+    async def permit(self, principal: Principal, raw: bytes) -> Places:
+        """Passes a write that is permitted; of one with many requests, those that are not.
+
+        Raises:
+            NotPermitted: it is not, or nothing in it can be.
+            RequestUnreadable: the bytes are not what the method takes.
+            LogUnavailable: the log cannot be asked what the request is about.
+        """
+        authority = self._gate.authority
+        if authority is None:
+            return ()
+        kind = REQUESTS[self._method]
+        try:
+            request = kind.FromString(raw)
+        except DecodeError:
+            raise RequestUnreadable(kind.DESCRIPTOR.full_name) from None
+        access = authority.access(principal)
+        if self._method in BULK:
+            return await access.refused(self._method, request)
+        await access.require(self._method, request)
+        return ()
+
+    @asynccontextmanager
+    async def rechecked(
+        self, stream: Stream, principal: Principal, request: Message | None = None
+    ) -> AsyncIterator[None]:
+        """Ends the stream when its caller is no longer who they were, or no longer permitted it.
+
+        Looks each `recheck_seconds` while the block runs. What a stream of requests sends is
+        decided message by message.
+        """
+        if self._gate.authority is None:
+            yield
+            return
+        task = asyncio.create_task(self._recheck(stream, principal, request))
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    async def _recheck(self, stream: Stream, principal: Principal, request: Message | None) -> None:
+        gate, context = self._gate, self._context
+        while gate.authority is not None:
+            await asyncio.sleep(gate.recheck_seconds)
+            try:
+                metadata = context.invocation_metadata() or ()
+                now = await gate.identify(metadata, context.auth_context)
+                if request is not None:
+                    await gate.authority.access(now).require(self._method, request)
+            except LogUnavailable:
+                # Nothing can have changed in a log that cannot be written.
+                continue
+            except Refusal as refusal:
+                stream.end(refusal)
+                return
+            if now.caller != principal.caller:
+                stream.end(NotPermitted(self._method, now.caller.actor))
+                return
 
     @property
     def deadline(self) -> float | None:
@@ -266,6 +362,8 @@ class Exchange:
             late = self._deadline is not None and time.monotonic() >= self._deadline
             entry["code"] = "DEADLINE_EXCEEDED" if late else "CANCELLED"
             return None
+        if isinstance(error, NotPermitted):
+            entry["policy"] = ",".join(error.policies) or "none permits it"
         refusal = error.told if isinstance(error, Refused) else told(error, self._path)
         entry |= refusal.entry
         return Status.FromString(refusal.status)

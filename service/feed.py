@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from grpc import aio
 
 from ledger.log.errors import ShuttingDown
+from ledger.refusals import Refusal
 
 if TYPE_CHECKING:
     from service.exchange import Context, Exchange, Write
@@ -46,7 +47,7 @@ class Feed:
         self._stream = stream
         self._context = context
         self._write = write
-        self._caller = principal.caller
+        self._principal = principal
         self._under_way: deque[asyncio.Task[Answer]] = deque()
         self._sizes: deque[int] = deque()
         self._size_bytes = 0
@@ -57,7 +58,8 @@ class Feed:
         """Returns when the caller has half-closed and everything is acknowledged.
 
         Raises:
-            ShuttingDown: the server drains. What it had taken is acknowledged first.
+            ShuttingDown: the server drains. What it had taken is acknowledged first, as it is
+                where the stream was ended with something else.
             CancelledError: the caller is gone. What the lane has is decided all the same.
             LogError: the lane cannot take a message, or has lost it.
             Refused: the lane has refused a message as a whole; those before are acknowledged.
@@ -68,10 +70,10 @@ class Feed:
                 if self._under_way and self._under_way[0].done():
                     await self._acknowledge()
                 if self._reading is not None and self._reading.done():
-                    self._take(self._reading.result())
-        except (asyncio.CancelledError, ShuttingDown):
-            if self._stream.ended and not self._context.done():
-                await self._finish()
+                    await self._take(self._reading.result())
+        except (asyncio.CancelledError, Refusal, ShuttingDown):
+            if self._stream.why is not None and not self._context.done():
+                await self._finish(self._stream.why)
             raise
         finally:
             await self._let_go()
@@ -87,12 +89,15 @@ class Feed:
         reading = [] if self._reading is None else [self._reading]
         return reading + list(self._under_way)[:1]
 
-    def _take(self, message: Any) -> None:
+    async def _take(self, message: Any) -> None:
         self._reading = None
         if message is aio.EOF:
             self._half_closed = True
             return
-        handed_over = self._write(message, self._caller, self._exchange.deadline)
+        caller, deadline = self._principal.caller, self._exchange.deadline
+        # Decided here, so that messages come to the lane in their order.
+        forbidden = await self._exchange.permit(self._principal, message)
+        handed_over = self._write(message, caller, deadline, forbidden)
         self._under_way.append(asyncio.ensure_future(handed_over))
         self._sizes.append(len(message))
         self._size_bytes += len(message)
@@ -103,10 +108,10 @@ class Feed:
         self._size_bytes -= self._sizes.popleft()
         await self._stream.write(self._exchange.took(answer))
 
-    async def _finish(self) -> None:
+    async def _finish(self, why: Exception) -> None:
         while self._under_way:
             # A stream that has been asked to end says so after each write.
-            with suppress(ShuttingDown):
+            with suppress(type(why)):
                 await self._acknowledge()
 
     async def _let_go(self) -> None:

@@ -150,7 +150,7 @@ def surrounded(gate: Gate, path: str, handler: Handler) -> Handler | None:
 
         async def answer(raw: bytes, context: Context) -> bytes:
             async with Exchange(gate, load, path, context) as exchange:
-                request = await exchange.admit(raw, codec)
+                _, request = await exchange.admit(raw, codec)
                 return exchange.seal(await unary(request, context), codec)
 
         return grpc.unary_unary_rpc_method_handler(answer)
@@ -159,10 +159,11 @@ def surrounded(gate: Gate, path: str, handler: Handler) -> Handler | None:
 
         async def answers(raw: bytes, context: Context) -> None:
             async with Exchange(gate, load, path, context) as exchange:
-                request = await exchange.admit(raw, codec)
+                principal, request = await exchange.admit(raw, codec)
                 # Closed here and not by the garbage collector, so that its clean-up runs now.
                 async with (
                     gate.streams.open(context, load.write_seconds) as opened,
+                    exchange.rechecked(opened, principal, request),
                     aclosing(stream(request, context)) as responses,
                 ):
                     async for response in responses:
@@ -191,7 +192,10 @@ def fed(gate: Gate, path: str, write: Write) -> Handler:
     async def answers(_messages: object, context: Context) -> None:
         async with Exchange(gate, load, path, context) as exchange:
             principal = await exchange.principal(b"")
-            async with gate.streams.open(context) as opened:
+            async with (
+                gate.streams.open(context) as opened,
+                exchange.rechecked(opened, principal),
+            ):
                 await Feed(exchange, principal, opened, context, write).run()
 
     return grpc.stream_stream_rpc_method_handler(answers)

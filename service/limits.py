@@ -74,3 +74,6 @@ AGE_SECONDS: Final = 3600.0
 
 GRACE_SECONDS: Final = CALL_SECONDS + 10
 """What the calls of such a connection get to end in: all but streams do."""
+
+RECHECK_SECONDS: Final = 10.0
+"""How long after a caller's credential has expired, or a right was taken away, a stream ends."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import Context
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -26,6 +26,9 @@ from projections.reading import Reader
 from service.errors import Refused
 from service.lane.link import Answer
 from service.validation import fitting
+
+if TYPE_CHECKING:
+    from service.exchange import Places
 
 RETRY_SECONDS: Final = 2.0
 """How long a cycle that could not be sealed waits until it is tried again."""
@@ -77,7 +80,9 @@ class Sealing:
         for task in self._tasks.values():
             task.cancel()
 
-    async def close(self, raw: bytes, caller: Caller, deadline: float | None) -> Answer:
+    async def close(
+        self, raw: bytes, caller: Caller, deadline: float | None, _forbidden: Places = (), /
+    ) -> Answer:
         """CloseCycle: has the lane fence the cycle, and answers when it is sealed.
 
         Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
@@ -49,6 +50,8 @@ class Settings(IdentitySettings):
     caller_streams: Annotated[int, Field(ge=0, le=1_000_000)] = 100
     max_waiting: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
     reflection: bool = True
+    policy_path: Path | None = None
+    roles_file: Path | None = None
 
     @classmethod
     def read(cls, **flags: Any) -> Self:

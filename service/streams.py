@@ -16,7 +16,7 @@ WRITE_SECONDS: Final = 1.0
 
 
 class Stream:
-    """A task that answers a stream; `ended` once the server has asked it to end."""
+    """A task that answers a stream; `why` says why, once the server has asked it to end."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class Stream:
         self._write_seconds = write_seconds
         self.task = task
         self.writing = False
-        self.ended = False
+        self.why: Exception | None = None
 
     async def write(self, raw: bytes) -> None:
         """Sends an answer; returns when the transport has taken it.
@@ -36,7 +36,7 @@ class Stream:
         So who reads slowly is sent slowly, and nothing is made ahead.
 
         Raises:
-            ShuttingDown: the server drains.
+            ShuttingDown: the server drains; or whatever else the stream was ended with.
             CancelledError: the caller is gone, or has not taken it within the stream's time.
         """
         self.writing = True
@@ -50,15 +50,17 @@ class Stream:
             # A write fails when its connection does, a moment before the task is cancelled for it.
             raise asyncio.CancelledError from None
         self.writing = False
-        if self.ended:
-            raise ShuttingDown
+        if self.why is not None:
+            raise self.why
 
-    def end(self) -> None:
-        """Asks the task to end: wherever it waits, but after a write that is under way.
+    def end(self, why: Exception) -> None:
+        """Asks the task to end with an error: wherever it waits, but after a write under way.
 
-        gRPC takes no status while a write is.
+        gRPC takes no status while a write is. The first error stays.
         """
-        self.ended = True
+        if self.why is not None:
+            return
+        self.why = why
         if not self.writing:
             self.task.cancel()
 
@@ -82,7 +84,8 @@ class Streams:
         Its caller gets `write_seconds` to take an answer, any time where that is None.
 
         Raises:
-            ShuttingDown: the server drains; also out of the block, wherever that waits.
+            ShuttingDown: the server drains; also out of the block, wherever that waits, as is
+                whatever else the stream was ended with.
         """
         if self._ending:
             raise ShuttingDown
@@ -93,11 +96,11 @@ class Streams:
         try:
             yield stream
         except asyncio.CancelledError:
-            if not stream.ended or stream.writing or context.done():
+            if stream.why is None or stream.writing or context.done():
                 raise
             # Cancelled by `end` and by nobody else: the caller still listens, and is told why.
             task.uncancel()
-            raise ShuttingDown from None
+            raise stream.why from None
         finally:
             self._open.discard(stream)
 
@@ -110,7 +113,7 @@ class Streams:
         self._ending = True
         tasks = [stream.task for stream in self._open]
         for stream in self._open:
-            stream.end()
+            stream.end(ShuttingDown())
         if not tasks:
             return True
         _, stuck = await asyncio.wait(tasks, timeout=WRITE_SECONDS)

@@ -199,6 +199,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE: the keys to verify tokens with cannot be had now. The same request may be sent
     again.
     """
+    ERROR_REASON_NOT_PERMITTED: _ErrorReason.ValueType  # 51
+    """PERMISSION_DENIED: the caller, or whom they act for, may not do this, or may not do it to what
+    the request names; told alike whether that exists or not. Metadata: `action` (the method whose
+    right is missing, or "act_for"), `principal` (who lacks it).
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The `reason` of the `google.rpc.ErrorInfo` in every error of this package, without the prefix
@@ -382,5 +387,10 @@ Metadata: `principal`, `named`.
 ERROR_REASON_KEYS_UNAVAILABLE: ErrorReason.ValueType  # 50
 """UNAVAILABLE: the keys to verify tokens with cannot be had now. The same request may be sent
 again.
+"""
+ERROR_REASON_NOT_PERMITTED: ErrorReason.ValueType  # 51
+"""PERMISSION_DENIED: the caller, or whom they act for, may not do this, or may not do it to what
+the request names; told alike whether that exists or not. Metadata: `action` (the method whose
+right is missing, or "act_for"), `principal` (who lacks it).
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

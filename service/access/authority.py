@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import structlog
 
@@ -20,7 +20,7 @@ from service.access.resources import (
     subject_of,
     unknown,
 )
-from service.access.roles import NO_GRANTS, Grants, roles_of
+from service.access.roles import Grants, roles_of
 from service.access.rules import ACT_FOR, RULES, SEE, Need, needs_of
 from service.refusals import NotPermitted
 
@@ -38,9 +38,20 @@ PRINCIPALS: Final = 16_384
 
 log = structlog.get_logger()
 
+Value_co = TypeVar("Value_co", covariant=True)
+
+
+class Held(Protocol[Value_co]):
+    """What holds now; a file may say something else later."""
+
+    @property
+    def value(self) -> Value_co: ...
+
 
 class Fresh(Protocol):
     """What keeps the directory up with the log; see `service.access.upkeep`."""
+
+    def wake(self) -> None: ...
 
     async def reach(self, position: int) -> None: ...
 
@@ -54,29 +65,23 @@ class Authority:
         self,
         directory: Directory,
         upkeep: Fresh,
-        policies: Policies,
-        grants: Grants = NO_GRANTS,
+        policies: Held[Policies],
+        grants: Held[Grants],
     ) -> None:
         self.directory = directory
         self._upkeep = upkeep
         self._policies = policies
         self._grants = grants
         self._decided = lru_cache(DECISIONS)(self._decide)
-        self.access = lru_cache(PRINCIPALS)(self._access)
+        self._made = lru_cache(PRINCIPALS)(self._access)
 
-    def follow_policies(self, policies: Policies) -> None:
-        """Decides by these from now on."""
-        self._policies = policies
-        self.forget()
+    def wake(self) -> None:
+        """The log has grown; from any thread."""
+        self._upkeep.wake()
 
-    def follow_grants(self, grants: Grants) -> None:
-        """Takes these for what the operator's file grants from now on."""
-        self._grants = grants
-        self.access.cache_clear()
-
-    def forget(self) -> None:
-        """Decides everything anew: the policies or the teams' tree have changed."""
-        self._decided.cache_clear()
+    def access(self, principal: Principal) -> Access:
+        """What a principal may do, by what is granted now."""
+        return self._made(principal, self._grants.value)
 
     async def reach(self, position: int) -> None:
         """Returns when the directory knows what the log holds up to a position.
@@ -106,25 +111,28 @@ class Authority:
 
     def decision(self, holder: Holder, action: str, resource: Resource) -> Decision:
         """Whether it is permitted; a look into a table where a like question was asked before."""
-        return self._decided(action, *alike(self._policies, holder, resource))
+        policies = self._policies.value
+        tree = self.directory.tree
+        return self._decided(policies, tree, action, *alike(policies, holder, resource))
 
     def counts(self) -> _CacheInfo:
         """How many decisions were remembered, and how many had to be taken."""
         return self._decided.cache_info()
 
-    def _decide(self, action: str, holder: Holder, resource: Resource) -> Decision:
-        return decide(self._policies, self.directory.chain, holder, action, resource)
+    def _decide(
+        self, policies: Policies, _tree: int, action: str, holder: Holder, resource: Resource
+    ) -> Decision:
+        return decide(policies, self.directory.chain, holder, action, resource)
 
-    def _access(self, principal: Principal) -> Access:
-        """What a principal may do, by what is granted now."""
+    def _access(self, principal: Principal, grants: Grants) -> Access:
         actor, on_behalf_of = principal.caller
         told, odd = roles_of(principal.roles)
         if odd:
             log.warning("roles are not understood", principal=actor, roles=odd)
-        roles = tuple(sorted({*told, *self._grants.of(actor)}))
+        roles = tuple(sorted({*told, *grants.of(actor)}))
         holders = [Holder(actor, roles, principal.authenticated)]
         if on_behalf_of:
-            granted = tuple(sorted(set(self._grants.of(on_behalf_of))))
+            granted = tuple(sorted(set(grants.of(on_behalf_of))))
             holders.append(Holder(on_behalf_of, granted, principal.authenticated))
         return Access(self, tuple(holders))
 

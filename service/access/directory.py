@@ -67,13 +67,19 @@ class Directory:
     """The present teams, objectives, key results, adjustments and reviews, in memory.
 
     Folded from the events of `TYPES` in order of position, in one thread at a time. A key result
-    takes some 150 bytes, an objective some 500; nothing is forgotten.
+    takes some 150 bytes, an objective some 500; nothing is forgotten. `tree` is the position at
+    which the teams' tree was changed last.
     """
 
     def __init__(self) -> None:
-        self.position = 0
         self.has_private = False
         """Whether an objective has ever been private."""
+        self.clear()
+
+    def clear(self) -> None:
+        """Knows nothing any more, as in the beginning."""
+        self.position = 0
+        self.tree = 0
         self._parents: dict[str, str] = {}
         self._chains: dict[str, tuple[str, ...]] = {}
         self._objectives: dict[str, Objective] = {}
@@ -145,16 +151,14 @@ class Directory:
             kind, name, objective.team, objective.cycle, owner, objective.owners, objective.private
         )
 
-    def take_in(self, events: Iterable[Event], position: int) -> bool:
-        """Folds in all events up to a position that matter; whether the teams' tree has changed."""
-        tree_changed = False
+    def take_in(self, events: Iterable[Event], position: int) -> None:
+        """Folds in all events up to a position that matter."""
         for event in events:
             FOLDS[type(event.fact)](self, event.fact, event)
-            tree_changed = tree_changed or isinstance(event.fact, TREE)
+            if isinstance(event.fact, TREE):
+                self.tree = event.record.position
+                self._chains.clear()
         self.position = position
-        if tree_changed:
-            self._chains.clear()
-        return tree_changed
 
     def _holds(self, subject: str, path: str, event: Event) -> bool:
         """Whether a revised field is in force, now that it is revised."""

@@ -12,15 +12,15 @@ from cedarpy import PolicySet, policies_to_json_str, validate_policies
 
 from service.access.resources import PERSON, SERVICE
 from service.access.schema import FILES, schema
+from service.identity.watching import FileError, Watched
 
 SUFFIX: Final = ".cedar"
-FILE_BYTES: Final = 1024 * 1024
 
 TREE: Final = frozenset({"Team", "Cycle", "Ledger", "Action"})
 """What a policy may name without a decision depending on the names of other things."""
 
 
-class PolicyError(Exception):
+class PolicyError(FileError):
     """Policies cannot be read, parsed, or do not fit the schema; a line for each fault."""
 
 
@@ -32,7 +32,7 @@ class Source:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Policies:
     """Policies that fit the schema, ready to be decided by.
 
@@ -52,31 +52,42 @@ def shipped() -> Source:
     return Source("default", FILES.joinpath("default.cedar").read_text("utf-8"))
 
 
-def read_sources(path: Path) -> list[Source]:
-    """An operator's policies: a file, or all files of a folder that end in ".cedar", by name.
+class PolicyFiles(Watched["Policies"]):
+    """The shipped policies with an operator's: a file, or all of a folder that end in ".cedar"."""
 
-    Raises:
-        PolicyError: they cannot be read, or there are none.
-    """
-    try:
-        found = sorted(path.glob(f"*{SUFFIX}")) if path.is_dir() else [path]
-        sources = [Source(file.stem, _read(file)) for file in found]
-    except OSError as error:
-        raise PolicyError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
-    if not sources:
-        raise PolicyError(f"{path}: holds no file that ends in {SUFFIX}")
-    return sources
+    def __init__(self, path: Path) -> None:
+        """Takes them in.
+
+        Raises:
+            PolicyError: they are not policies, or do not fit the schema.
+            FileError: they cannot be read, or there are none.
+        """
+        self._path = path
+        super().__init__((), self._policies, "policies")
+
+    def _marks(self) -> list[tuple[int, ...]]:
+        self._files = _files(self._path)
+        return super()._marks()
+
+    def _policies(self, raw: Sequence[bytes]) -> Policies:
+        texts = zip(self._files, raw, strict=True)
+        return policies([Source(file.name, _decoded(file, text)) for file, text in texts])
 
 
-def _read(file: Path) -> str:
-    with file.open("rb") as opened:
-        raw = opened.read(FILE_BYTES + 1)
-    if len(raw) > FILE_BYTES:
-        raise PolicyError(f"{file}: has more than {FILE_BYTES} bytes")
+def _files(path: Path) -> Sequence[Path]:
+    if not path.is_dir():
+        return (path,)
+    found = sorted(path.glob(f"*{SUFFIX}"))
+    if not found:
+        raise PolicyError(f"{path} holds no file that ends in {SUFFIX}")
+    return found
+
+
+def _decoded(file: Path, raw: bytes) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError:
-        raise PolicyError(f"{file}: is not UTF-8") from None
+        raise PolicyError(f"{file} is not UTF-8") from None
 
 
 def policies(own: Sequence[Source] = ()) -> Policies:

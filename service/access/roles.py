@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from service.access.resources import TOP
+from service.identity.watching import FileError, Watched
 
 EVERYONE: Final = "everyone"
 """The entry of a roles file that holds for whoever is authenticated."""
@@ -16,14 +17,12 @@ EVERYONE: Final = "everyone"
 MEMBERS: Final = frozenset({"contributor", "editor"})
 """The roles that make somebody a member of the team that they hold for."""
 
-FILE_BYTES: Final = 16 * 1024 * 1024
-
 _ID: Final = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _ROLE: Final = re.compile(rf"({_ID})(?::(teams/{_ID}))?")
 _NAME: Final = re.compile(rf"(?:people|services)/{_ID}")
 
 
-class RolesFileError(Exception):
+class RolesFileError(FileError):
     """A roles file cannot be read or says something that is not understood."""
 
 
@@ -57,22 +56,25 @@ class Grants:
 NO_GRANTS: Final = Grants()
 
 
-def read_grants(file: Path) -> Grants:
-    """What a roles file grants.
+class RolesFile(Watched[Grants]):
+    """What an operator's file grants.
 
     It is TOML: names with lists of roles, as in `"people/anna" = ["contributor:teams/marketing"]`.
-
-    Raises:
-        RolesFileError: in one line for each thing that is wrong.
     """
+
+    def __init__(self, file: Path) -> None:
+        """Takes it in.
+
+        Raises:
+            RolesFileError: in one line for each thing that is wrong.
+            FileError: it cannot be read.
+        """
+        super().__init__((file,), lambda raw: _grants(file, raw[0]), "roles file")
+
+
+def _grants(file: Path, raw: bytes) -> Grants:
     try:
-        with file.open("rb") as opened:
-            raw = opened.read(FILE_BYTES + 1)
-        if len(raw) > FILE_BYTES:
-            raise RolesFileError(f"{file}: has more than {FILE_BYTES} bytes")
         told = tomllib.loads(raw.decode())
-    except OSError as error:
-        raise RolesFileError(f"{file}: {(error.strerror or 'cannot be read').lower()}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RolesFileError(f"{file}: {error}") from None
     granted = {}

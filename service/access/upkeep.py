@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -27,17 +27,11 @@ log = structlog.get_logger()
 
 
 class Upkeep:
-    """Reads the events that a directory is folded from; made and used in one event loop.
+    """Reads the events that a directory is folded from; made and used in one event loop."""
 
-    `on_tree_changed` is called when the tree of teams has changed.
-    """
-
-    def __init__(
-        self, ledger: LogReader, directory: Directory, on_tree_changed: Callable[[], None]
-    ) -> None:
+    def __init__(self, ledger: LogReader, directory: Directory) -> None:
         self._log = ledger
         self._directory = directory
-        self._on_tree_changed = on_tree_changed
         self._loop = asyncio.get_running_loop()
         self._looking = asyncio.Lock()
         self._looks = 0
@@ -75,8 +69,7 @@ class Upkeep:
                 events, position, reached = await asyncio.to_thread(
                     self._read, self._directory.position
                 )
-                if self._directory.take_in(events, position):
-                    self._on_tree_changed()
+                self._directory.take_in(events, position)
 
     async def run(self) -> None:
         """Looks whenever the log may have grown, until it is cancelled."""
@@ -90,6 +83,12 @@ class Upkeep:
                 await self.catch_up()
             except LogUnavailable as error:
                 log.warning("who owns what cannot be read", reason=str(error))
+            except Exception:
+                # Nothing may be decided by what is out of date for good: what is not known is
+                # looked for by each call, which then fails.
+                log.exception("who owns what cannot be followed any more")
+                self._directory.clear()
+                return
 
     def _read(self, after: int) -> tuple[Sequence[Event], int, bool]:
         """A page of the events that matter, how far it reaches, and whether that is all."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -39,4 +40,20 @@ LogFormatOption = Annotated[
 LogLevelOption = Annotated[
     LogLevel | None,
     typer.Option(envvar="OKR_LOG_LEVEL", help="The least level to log.", show_default="info"),
+]
+PolicyPath = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="OKR_POLICY_PATH",
+        metavar="PATH",
+        help="Cedar policies beside the shipped ones: a file, or a folder of files *.cedar.",
+    ),
+]
+RolesFile = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="OKR_ROLES_FILE",
+        metavar="FILE",
+        help="TOML: the roles of people and services, beside those of their credentials.",
+    ),
 ]

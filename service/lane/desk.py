@@ -116,12 +116,14 @@ class Desk:
         raw: bytes,
         caller: Caller,
         deadline: float | None,
+        forbidden: tuple[int, ...] = (),
+        /,
         *,
         checked: bool = False,
     ) -> Answer:
         """Has a call decided; returns once what it changed is durable, or when it is refused.
 
-        `checked` as in `Ask`.
+        `forbidden` and `checked` as in `Ask`.
 
         Raises:
             LogError: Overloaded, ShuttingDown or LogUnavailable, and nothing was written; or
@@ -141,7 +143,7 @@ class Desk:
         self._last_number = number = self._last_number + 1
         future: asyncio.Future[Answer] = loop.create_future()
         self._pending[number] = future
-        line.append(Ask(number, method, raw, caller.actor, caller.on_behalf_of, deadline, checked))
+        line.append(Ask(number, method, raw, *caller, deadline, checked, forbidden))
         if len(self._gathered) + len(self._bulk) == 1:
             # In one piece what this turn of the event loop gathers.
             loop.call_soon(self._hand_over)

@@ -21,10 +21,13 @@ from ledger.tokens import Tokens
 from service.errors import told
 from service.lane.bulk import Group, Part
 from service.lane.link import Answer, Ask, Frames, Ready, Turn, framed
+from service.refusals import NotPermitted
 from service.validation import Validation, fitting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from google.protobuf.message import Message
 
     from ledger.log.batch import Job
     from ledger.log.command import Done
@@ -130,8 +133,7 @@ class Host:
         group = Group(ask, message)
         for place, request in enumerate(message.requests):
             try:
-                if not ask.checked:
-                    self._validation.check(request, request.SerializeToString())
+                self._pass(ask, place, request)
                 job = self._lane.add(self._rpc.command(request, caller, ask.deadline))
             # As in `_admit`.
             except Exception as error:  # noqa: BLE001
@@ -139,6 +141,13 @@ class Host:
                     answers.append(group.answer(self._tokens))
             else:
                 self._asked[job] = Part(group, place)
+
+    def _pass(self, ask: Ask, place: int, request: Message) -> None:
+        """Passes one of many requests that is permitted and keeps its rules."""
+        if place in ask.forbidden:
+            raise NotPermitted(ask.method, ask.actor)
+        if not ask.checked:
+            self._validation.check(request, request.SerializeToString())
 
     def _settle(self, job: Job, outcome: Done | Exception, answers: list[Answer]) -> None:
         """Answers now, or has a thread do it that may read."""

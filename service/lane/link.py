@@ -28,7 +28,8 @@ class Ask(NamedTuple):
     """A call that changes the ledger: `raw` is its request as it came.
 
     `deadline` is an instant of `time.monotonic()`, which all processes of a machine share.
-    `checked` says of a message with many requests that all of them keep their rules.
+    `checked` says of a message with many requests that all of them keep their rules, `forbidden`
+    at which places, from 0, there are some that the caller is not permitted.
     """
 
     number: int
@@ -38,6 +39,7 @@ class Ask(NamedTuple):
     on_behalf_of: str
     deadline: float | None
     checked: bool = False
+    forbidden: tuple[int, ...] = ()
 
 
 class Many(NamedTuple):

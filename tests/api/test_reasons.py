@@ -52,6 +52,7 @@ ELSEWHERE: Final = {
     "REQUEST_TOO_LARGE": "test_bad_calls",
     "INSTANTS_REVERSED": "test_attribution",
     "REPLAY_TOO_LARGE": "test_replay",
+    "NOT_PERMITTED": "test_permissions",
     "OWN_PROPOSAL": "test_approval",
     "PROPOSAL_OUTDATED": "test_approval",
     "UNAUTHENTICATED": "test_who_calls",

@@ -50,12 +50,15 @@ from tests.support.whole import METHODS, Caller, path_of
 pytestmark = ON_SQLITE_ALONE
 
 NOW: Final = int(time.time())
+ROLES: Final = ("administrator", "delegate", "operator", "viewer")
+"""What everyone may do here, whom the service knows."""
 CLAIMS: Final = {"iss": ISSUER, "aud": AUDIENCE, "sub": "people/anna", "exp": NOW + 3600}
 
 
 @pytest.fixture(scope="module")
 def callers(loop: LoopThread, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callers]:
-    with authenticated_service(loop, tmp_path_factory.mktemp("known")) as found:
+    folder = tmp_path_factory.mktemp("known")
+    with authenticated_service(loop, folder, everyone=ROLES) as found:
         yield found
 
 
@@ -285,7 +288,7 @@ def test_a_subject_that_is_no_id_needs_a_key_for_pseudonyms(
     assert subject not in str(vars(error))
     secret = tmp_path / "pseudonyms.key"
     secret.write_bytes(b"0123456789abcdef0123456789abcdef\n")
-    with authenticated_service(loop, tmp_path, pseudonym_key_file=secret) as found:
+    with authenticated_service(loop, tmp_path, everyone=ROLES, pseudonym_key_file=secret) as found:
         me = found.named(subject)
         me.ask(team("first"))
         ((actor, _),) = actors(me)
@@ -297,7 +300,7 @@ def test_a_subject_that_is_no_id_needs_a_key_for_pseudonyms(
 def test_new_keys_are_taken_in_and_old_ones_no_longer_hold(
     loop: LoopThread, tmp_path: Path, swift: None
 ) -> None:
-    with authenticated_service(loop, tmp_path) as found:
+    with authenticated_service(loop, tmp_path, everyone=ROLES) as found:
         old = found.named("people/anna")
         new = found.named("people/anna", key=elliptic("second"), key_id="second")
         assert (rule(old), rule(new)) == ("", "token.key")
@@ -339,7 +342,7 @@ def test_until_an_issuer_answers_callers_are_told_to_come_back(
 ) -> None:
     with published(b"") as address:
         port = int(address.split(":")[2].split("/")[0])
-    with authenticated_service(loop, tmp_path, jwt_jwks=address) as found:
+    with authenticated_service(loop, tmp_path, everyone=ROLES, jwt_jwks=address) as found:
         me = found.named("people/anna")
         error = refused(lambda: me.ask(GetStatusRequest()))
         assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "KEYS_UNAVAILABLE")
@@ -356,7 +359,10 @@ def test_the_request_log_tells_how_a_caller_is_known_and_no_token(
 ) -> None:
     written = io.BytesIO()
     good, bad = token("people/anna", "auditor"), token("people/berta", exp=NOW - 3600)
-    with logs("json", "debug", written), authenticated_service(loop, tmp_path) as found:
+    with (
+        logs("json", "debug", written),
+        authenticated_service(loop, tmp_path, everyone=ROLES) as found,
+    ):
         found.with_token(good).ask(GetStatusRequest())
         turned_away(found.with_token(bad))
     text = written.getvalue().decode()
@@ -405,7 +411,7 @@ def asked(loop: LoopThread, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         "certificate_names_file": files.names,
         "spiffe_trust_domains": "example.org, example.com",
     }
-    with authenticated_service(loop, folder, **settings) as found:
+    with authenticated_service(loop, folder, everyone=ROLES, **settings) as found:
         yield found
 
 
@@ -492,7 +498,7 @@ def test_without_an_issuer_a_token_is_not_passed_over(loop: LoopThread, tmp_path
     files.client_authority.write_bytes(authority("clients").pem)
     none = dict.fromkeys(("jwt_jwks", "jwt_issuer", "jwt_audience"))
     settings = {"tls_client_ca_file": files.client_authority, "spiffe_trust_domains": "example.org"}
-    with authenticated_service(loop, tmp_path, **none, **settings) as found:
+    with authenticated_service(loop, tmp_path, everyone=ROLES, **none, **settings) as found:
         pair = authority("clients").client("spiffe://example.org/services/metrics")
         me = Caller(found.channel(pair), found.address)
         assert me.ask(GetStatusRequest()).head_position == 0
@@ -511,7 +517,7 @@ def test_names_of_certificates_are_taken_in_while_the_server_runs(
         "tls_client_ca_file": files.client_authority,
         "certificate_names_file": files.names,
     }
-    with authenticated_service(loop, tmp_path, **settings) as found:
+    with authenticated_service(loop, tmp_path, everyone=ROLES, **settings) as found:
         me = with_certificate(found, domains=["crm.example.org"])
         assert rule(me) == "certificate.unknown"
         files.names.write_text('["crm.example.org"]\nname = "services/crm"\n')
@@ -533,7 +539,7 @@ def test_another_certificate_is_served_without_a_restart(
     loop: LoopThread, tmp_path: Path, swift: None
 ) -> None:
     files, another = Files(tmp_path), authority("another")
-    with authenticated_service(loop, tmp_path) as found:
+    with authenticated_service(loop, tmp_path, everyone=ROLES) as found:
         me = found.named("people/anna")
         me.ask(GetStatusRequest())
         before = served_certificate(found)

@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import grpc
 import pytest
@@ -29,6 +29,8 @@ from tests.support.identities import Callers, Files, authenticated_service, auth
 from tests.support.serving import shared_loop
 
 EXPIRED: Final = int(time.time()) - 3600
+ROLES: Final = ("administrator", "delegate", "viewer")
+"""What everyone may do here, whom the service knows."""
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def service(folder: Path) -> Iterator[Callers]:
-    with authenticated_service(shared_loop(), folder) as callers:
+    with authenticated_service(shared_loop(), folder, everyone=ROLES) as callers:
         (folder / "ca.pem").write_bytes(authority().pem)
         yield callers
 
@@ -227,8 +229,11 @@ def test_a_certificate_is_shown(tmp_path: Path) -> None:
     pair = authority("clients").client("spiffe://example.org/services/metrics")
     (tmp_path / "client.pem").write_bytes(pair.certificate)
     (tmp_path / "client.key").write_bytes(pair.key)
-    settings = {"tls_client_ca_file": files.client_authority, "spiffe_trust_domains": "example.org"}
-    with authenticated_service(shared_loop(), tmp_path, **settings) as service:
+    settings: dict[str, Any] = {
+        "tls_client_ca_file": files.client_authority,
+        "spiffe_trust_domains": "example.org",
+    }
+    with authenticated_service(shared_loop(), tmp_path, everyone=ROLES, **settings) as service:
         variables = {
             "OKR_CA_FILE": str(tmp_path / "ca.pem"),
             "OKR_CERT_FILE": str(tmp_path / "client.pem"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
+from typing import Final
 
 from google.protobuf.message import Message
 
@@ -14,6 +15,7 @@ from service.access.authority import Access, Authority
 from service.access.directory import TYPES, Directory
 from service.access.policies import Policies, Source, policies
 from service.access.roles import NO_GRANTS, Grants
+from service.access.running import Fixed
 from service.identity.principal import Principal
 from service.refusals import NotPermitted
 from tests.support.ask import (
@@ -37,23 +39,27 @@ EU_LEADS = f"{EU}/keyResults/leads"
 CUSTOMERS = "objectives/revenue/keyResults/customers"
 
 
+COMPANY: Final[tuple[Message, ...]] = (
+    cycle(),
+    *(team("company"), team(parent="teams/company"), team("sales", parent="teams/company")),
+    team("europe", parent="teams/marketing"),
+    objective(owner={"plain": ANNA}),
+    objective("eu-leads", new("leads", target="5"), team="teams/europe"),
+    objective("revenue", new("customers", target="20", owner={"plain": BEA}), team="teams/sales"),
+    align("objectives/awareness", "objectives/revenue"),
+    commit(),
+    adjust(revise(target="1300", mask=("target", "target_change_percent")), name="first"),
+    propose(revise(CUSTOMERS, target="30"), name="waiting"),
+    propose(revise(target="1400"), name="of-marketing"),
+    review("weekly", team="teams/marketing"),
+    review("of-sales", team="teams/sales"),
+)
+"""Company above marketing (with Europe below it) and sales; Bea owns a key result of sales."""
+
+
 def company() -> Scenario:
-    """Company above marketing (with Europe below it) and sales; Bea owns a key result of sales."""
-    return Scenario().given(
-        cycle(),
-        *(team("company"), team(parent="teams/company"), team("sales", parent="teams/company")),
-        team("europe", parent="teams/marketing"),
-        objective(owner={"plain": ANNA}),
-        objective("eu-leads", new("leads", target="5"), team="teams/europe"),
-        objective(
-            "revenue", new("customers", target="20", owner={"plain": BEA}), team="teams/sales"
-        ),
-        align("objectives/awareness", "objectives/revenue"),
-        commit(),
-        adjust(revise(target="1300", mask=("target", "target_change_percent")), name="first"),
-        propose(revise(CUSTOMERS, target="30"), name="waiting"),
-        review("weekly", team="teams/marketing"),
-    )
+    """A ledger of that company."""
+    return Scenario().given(*COMPANY)
 
 
 def directory_of(scenario: Scenario) -> Directory:
@@ -74,6 +80,9 @@ class UpToDate:
     def __init__(self) -> None:
         self.asked = 0
 
+    def wake(self) -> None:
+        return
+
     async def reach(self, position: int) -> None:
         self.asked += 1
 
@@ -85,7 +94,7 @@ def authority(
     directory: Directory, *own: str, grants: Grants = NO_GRANTS, fresh: UpToDate | None = None
 ) -> Authority:
     """Decides by the shipped policies and these."""
-    return Authority(directory, fresh or UpToDate(), _policies(own), grants)
+    return Authority(directory, fresh or UpToDate(), Fixed(_policies(own)), Fixed(grants))
 
 
 @cache

@@ -207,6 +207,10 @@ class Files:
         return self.folder / "clients.pem"
 
     @property
+    def roles(self) -> Path:
+        return self.folder / "roles.toml"
+
+    @property
     def names(self) -> Path:
         return self.folder / "names.toml"
 
@@ -272,14 +276,19 @@ class Callers:
 
 
 @contextmanager
-def authenticated_service(loop: LoopThread, folder: Path, **settings: Any) -> Iterator[Callers]:
-    """The service over TLS that takes tokens, and whoever calls it.
+def authenticated_service(
+    loop: LoopThread, folder: Path, *, everyone: Sequence[str] = (), **settings: Any
+) -> Iterator[Callers]:
+    """The service over TLS that takes tokens, and whoever calls it; `everyone` has these roles.
 
     With `tls_client_ca_file` it asks for certificates too. Roles are what the token states:
     `with authenticated_service(loop, folder) as callers: callers.named("people/anna").ask(...)`.
     """
     files = Files(folder)
     files.write()
+    if everyone:
+        files.roles.write_text(f"everyone = {json.dumps(everyone)}\n")
+        settings["roles_file"] = files.roles
     with serving(loop, folder, **files.settings(**settings)) as address:
         callers = Callers(address)
         try:

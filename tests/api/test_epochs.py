@@ -34,12 +34,12 @@ def test_tokens_of_the_epoch_before_are_refused_and_all_else_goes_on(
             scores.GetTeamRequest(name="teams/a", at_least_as_fresh=old),
             scores.ListTeamsRequest(page_size=1, page_token=page),
             replay.WatchEventsRequest(resume_token=old),
-            replay.WatchEventsRequest(at_least_as_fresh=old),
+            replay.WatchEventsRequest(after_position=0, at_least_as_fresh=old),
             replay.WatchScoresRequest(cycle="cycles/x", resume_token=old),
         ):
             refused = me.refused(request)
-            told = (refused.code, refused.reason)
-            assert told == (StatusCode.FAILED_PRECONDITION, "TOKEN_LOST"), request
+            said = (refused.code, refused.reason)
+            assert said == (StatusCode.FAILED_PRECONDITION, "TOKEN_LOST"), request
         ahead = scores.ListTeamsRequest(as_of=AsOf(position=3))
         assert me.refused(ahead).reason == "POSITION_AHEAD"
         new = me.ask(team("b")).token

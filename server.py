@@ -163,6 +163,8 @@ async def _bound(settings: Settings) -> AsyncIterator[tuple[Gate, Listener, str]
     with closing(Gate(quotas=Quotas(settings.quota))) as gate, _tls(settings) as tls:
         listener = Listener(gate, settings.connections)
         address = listener.bind(settings.listen, tls)
+        if settings.tls_at_proxy:
+            log.warning("in plain text, for a proxy alone", address=address)
         async with identifying(settings) as gate.identify:
             yield gate, listener, address
 

@@ -107,7 +107,7 @@ def _shown(pem: bytes) -> Shown | None:
     try:
         certificate = x509.load_pem_x509_certificate(pem)
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (ValueError, x509.ExtensionNotFound):
+    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
         return None
     uris = names.get_values_for_type(x509.UniformResourceIdentifier)
     domains = names.get_values_for_type(x509.DNSName)

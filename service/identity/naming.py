@@ -49,7 +49,7 @@ class Naming:
             Unauthenticated: no name follows from the claims.
         """
         subject = _found(claims, self.name_claim)
-        if not isinstance(subject, str) or not 0 < len(subject) <= SUBJECT_CHARACTERS:
+        if not isinstance(subject, str) or not _is_text(subject):
             raise Unauthenticated("token.name", f"the token has no claim `{self.name_claim}`")
         kind = self._kind(claims)
         if NAME.fullmatch(subject):
@@ -100,6 +100,15 @@ def pseudonym(key: bytes, issuer: str, subject: str) -> str:
     """
     digest = hmac.digest(key, f"{issuer}\0{subject}".encode(), hashlib.sha256)
     return base64.b32encode(digest).decode().rstrip("=").lower()
+
+
+def _is_text(subject: str) -> bool:
+    """Whether it is Unicode, as JSON need not be, and not out of all measure."""
+    try:
+        subject.encode()
+    except UnicodeEncodeError:
+        return False
+    return 0 < len(subject) <= SUBJECT_CHARACTERS
 
 
 def _names_itself(claims: Mapping[str, Any]) -> bool:

@@ -8,6 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
+
 from service.identity.authentication import Authentication
 from service.identity.certificates import Certificates
 from service.identity.fetching import fetch_from, is_address
@@ -20,6 +22,8 @@ from service.identity.watching import FileError, looked_at, read_file
 if TYPE_CHECKING:
     from service.identity.principal import Identify
     from service.identity.settings import IdentitySettings
+
+log = structlog.get_logger()
 
 
 @asynccontextmanager
@@ -64,10 +68,17 @@ async def _keys(settings: IdentitySettings) -> AsyncIterator[Keys]:
     if keys.trouble and not is_address(settings.jwt_jwks):
         raise FileError(f"the key set {settings.jwt_jwks} cannot be taken in: {keys.trouble}")
     renewing = asyncio.create_task(keys.run())
+    renewing.add_done_callback(_tell_defect)
     try:
         yield keys
     finally:
         renewing.cancel()
+
+
+def _tell_defect(renewing: asyncio.Task[None]) -> None:
+    """Says that keys are no longer renewed, which nobody would learn of until they are too old."""
+    if not renewing.cancelled() and (error := renewing.exception()) is not None:
+        log.error("keys of tokens", state="no longer renewed", exc_info=error)
 
 
 def _expected(settings: IdentitySettings) -> Expected:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TOKEN_BYTES: Final = 8 * 1024
 """The size of a token at most; gRPC takes no more than twice that of all metadata of a call."""
 REMEMBERED: Final = 10_000
-"""How many verified tokens are remembered: some 700 bytes each."""
+"""How many verified tokens are remembered: some 560 bytes each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import grpc
-import jwt
 import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -28,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
+from jwt import PyJWS
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from tests.support.serving import LoopThread
@@ -92,8 +92,11 @@ def token(
     }
     present = {claim: value for claim, value in stated.items() if value is not None}
     named = {} if key_id is None else {"kid": key_id}
-    return jwt.encode(
-        present, key or elliptic("first"), algorithm=algorithm, headers={**named, **(headers or {})}
+    return PyJWS().encode(
+        json.dumps(present).encode(),
+        key or elliptic("first"),
+        algorithm,
+        {**named, **(headers or {})},
     )
 
 

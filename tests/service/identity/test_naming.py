@@ -68,6 +68,7 @@ def test_who_is_a_person_and_who_a_service(claims: dict[str, Any], name: str) ->
         ({"sub": ""}, "token.name"),
         ({"sub": 7}, "token.name"),
         ({"sub": ["anna"]}, "token.name"),
+        ({"sub": "half a \ud800 pair"}, "token.name"),
         ({"sub": "x" * 1001}, "token.name"),
         ({"sub": "anna", "okr_kind": "team"}, "token.kind"),
         ({"sub": "anna", "okr_kind": True}, "token.kind"),

@@ -2,14 +2,19 @@ import time
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from jwt import PyJWK
 
 from service.identity.key_set import ALGORITHMS, KeySet
+from service.identity.metadata import NAME
 from service.identity.naming import Naming
 from service.identity.tokens import REMEMBERED, Expected, Tokens
 from service.refusals import Unauthenticated
-from tests.support.identities import AUDIENCE, ISSUER, elliptic, key_set, token
+from tests.support.identities import AUDIENCE, ISSUER, elliptic, key_set, put_together, token
 from tests.support.serving import LoopThread
+
+NAMING = Naming("sub", "okr_kind", "roles", b"")
 
 
 class Keys:
@@ -133,10 +138,64 @@ def test_roles_of_an_unknown_shape_are_none(
     assert loop.run(tokens.principal(token("people/anna", roles=roles))).roles == stated
 
 
-@pytest.mark.parametrize("seconds", [-29, 29])
-def test_clocks_may_differ(loop: LoopThread, tokens: Tokens, clock: Clock, seconds: int) -> None:
+def test_clocks_may_differ(loop: LoopThread, tokens: Tokens, clock: Clock) -> None:
     now = int(clock.seconds)
     early = token("people/anna", nbf=now + 29, iat=now + 29)
     late = token("people/anna", exp=now - 29)
     for text in (early, late):
         assert loop.run(tokens.principal(text)).caller.actor == "people/anna"
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(exclude_categories=()), max_size=5)
+    | st.sampled_from([ISSUER, AUDIENCE, "people/anna", "service", "first", "ES256", 10**400]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=4,
+)
+CLAIMS = st.sampled_from(["iss", "aud", "sub", "exp", "nbf", "iat", "okr_kind", "roles", "azp"])
+HEADERS = st.sampled_from(["alg", "kid", "crit", "b64", "typ", "jwk", "jku", "x5u"])
+
+
+@given(st.dictionaries(CLAIMS, VALUES))
+def test_whatever_an_issuer_signs_names_somebody_or_is_refused(
+    loop: LoopThread, claims: dict[str, Any]
+) -> None:
+    text = token("people/anna", **claims)
+    expected = Expected(ISSUER, AUDIENCE, ALGORITHMS, 30)
+    keys: Any = Keys()
+    tokens = Tokens(keys, expected, Naming("sub", "okr_kind", "roles", b"k" * 32))
+    try:
+        principal = loop.run(tokens.principal(text))
+    except Unauthenticated:
+        return
+    assert NAME.fullmatch(principal.caller.actor)
+    assert principal.roles == tuple(sorted(set(principal.roles)))
+
+
+@given(st.dictionaries(HEADERS, VALUES), st.dictionaries(CLAIMS, VALUES), st.none() | st.binary())
+def test_what_nobody_signed_names_nobody(
+    loop: LoopThread, header: dict[str, Any], claims: dict[str, Any], secret: bytes | None
+) -> None:
+    good = {"iss": ISSUER, "aud": AUDIENCE, "sub": "people/anna", "exp": time.time() + 60}
+    texts = [put_together({"alg": "ES256", "kid": "first", **header}, good | claims, secret)]
+    texts.append(texts[0].rpartition(".")[0])
+    keys: Any = Keys()
+    tokens = Tokens(keys, Expected(ISSUER, AUDIENCE, ALGORITHMS, 30), NAMING)
+    for text in texts:
+        with pytest.raises(Unauthenticated):
+            loop.run(tokens.principal(text))
+
+
+@given(
+    st.text(st.characters(codec="ascii", exclude_characters="\0\n\r"))
+    | st.text("aZ0._-=", max_size=60)
+)
+def test_what_is_no_token_names_nobody(loop: LoopThread, text: str) -> None:
+    keys: Any = Keys()
+    tokens = Tokens(keys, Expected(ISSUER, AUDIENCE, ALGORITHMS, 30), NAMING)
+    with pytest.raises(Unauthenticated):
+        loop.run(tokens.principal(text))

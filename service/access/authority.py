@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
@@ -137,6 +136,10 @@ class Authority:
         return Access(self, tuple(holders))
 
 
+Asked = tuple[Holder, Need, Resource | None]
+"""Whom, for which action and for what has to be asked for; None is not known to exist."""
+
+
 class Access:
     """What one principal may do.
 
@@ -159,41 +162,36 @@ class Access:
             NotFound: it would be, and is about something that is hidden.
             LogUnavailable: the log cannot be asked whether something exists.
         """
-        if any(found is None for _, _, found in self._asked(method, request)):
-            await self._authority.caught_up()
         self._delegated()
         hidden = ""
-        for holder, need, found in self._asked(method, request):
-            resource = self._shown(holder, found)
-            if resource is None:
+        for holder, need, found in await self._known(method, request):
+            resource = found
+            if resource is None or not self.sees(resource):
                 assert isinstance(need.of, str)
-                hidden = hidden or (need.of if found is not None else "")
+                hidden = hidden or (need.of if resource is not None else "")
                 resource = unknown(subject_of(need.of).kind)
             self._check(holder, need.action, resource)
         if hidden:
             raise NotFound(hidden)
 
     async def refused(self, method: str, request: Any) -> tuple[int, ...]:
-        """The places, from 0, of the requests in a message that are not permitted.
+        """The places, from 0, of the requests in a message that are not permitted, or are hidden.
 
         Raises:
             NotPermitted: none of them is, since the caller may not act for whom it does.
             LogUnavailable: as `require`.
         """
         self._delegated()
-        asked = list(self._asked(method, request))
-        if any(found is None for _, _, found in asked):
-            await self._authority.caught_up()
-            asked = list(self._asked(method, request))
+        asked = await self._known(method, request)
         count = len(asked) // len(self._holders)
-        permitted = [True] * count
+        refused = set()
         for index, (holder, need, found) in enumerate(asked):
-            resource = self._shown(holder, found)
             assert isinstance(need.of, str)
-            resource = resource or unknown(subject_of(need.of).kind)
+            resource = found or unknown(subject_of(need.of).kind)
             decision = self._authority.decision(holder, need.action, resource)
-            permitted[index % count] &= decision.permitted
-        return tuple(place for place, is_permitted in enumerate(permitted) if not is_permitted)
+            if not (decision.permitted and self.sees(resource)):
+                refused.add(index % count)
+        return tuple(sorted(refused))
 
     def may_see(self, objective: str) -> bool:
         """Whether an objective, by its name, may be shown; not where it is not known."""
@@ -215,21 +213,27 @@ class Access:
         actor, acted_for = self._holders
         self._check(actor, ACT_FOR, Resource(*subject_of(acted_for.name)))
 
-    def _asked(self, method: str, request: Any) -> Iterator[tuple[Holder, Need, Resource | None]]:
-        """Whom, for which action and for what has to be asked for; None is not known to exist."""
+    async def _known(self, method: str, request: Any) -> list[Asked]:
+        """What is asked for, by what the log holds now where something is not known."""
+        asked = self._asked(method, request)
+        if any(found is None for _, _, found in asked):
+            await self._authority.caught_up()
+            asked = self._asked(method, request)
+        return asked
+
+    def _asked(self, method: str, request: Any) -> list[Asked]:
         directory = self._authority.directory
         if method not in RULES:
             raise NotPermitted(method, self._holders[0].name, ("no rule",))
-        for holder in self._holders:
-            for need in needs_of(method, request, directory, holder.name):
-                of = need.of
-                found = of if isinstance(of, Resource) else directory.find(subject_of(of))
-                yield holder, need, found
-
-    def _shown(self, holder: Holder, resource: Resource | None) -> Resource | None:
-        if resource is None or not resource.private:
-            return resource
-        return resource if self.sees(resource) else None
+        return [
+            (
+                holder,
+                need,
+                need.of if isinstance(need.of, Resource) else directory.find(subject_of(need.of)),
+            )
+            for holder in self._holders
+            for need in needs_of(method, request, directory, holder.name)
+        ]
 
     def _check(self, holder: Holder, action: str, resource: Resource) -> None:
         decision = self._authority.decision(holder, action, resource)

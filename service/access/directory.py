@@ -36,17 +36,21 @@ FIELDS: Final = frozenset({"owner", "parent", "team", "visibility"})
 
 @dataclass(slots=True)
 class Objective:
-    """An objective: whose it is, and the owners of its key results by their ids ("" for none)."""
+    """An objective: whose it is, and the owners of its key results by their ids ("" for none).
+
+    `owners` are all of them.
+    """
 
     team: str
     cycle: str
     owner: str
     private: bool
     key_results: dict[str, str] = field(default_factory=dict)
+    owners: frozenset[str] = frozenset()
 
-    @property
-    def owners(self) -> frozenset[str]:
-        return frozenset(filter(None, (self.owner, *self.key_results.values())))
+    def owned(self) -> None:
+        """An owner has changed."""
+        self.owners = frozenset(filter(None, (self.owner, *self.key_results.values())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +187,9 @@ class Directory:
 
     def objective_created(self, fact: facts.ObjectiveCreated, _event: Event) -> None:
         given = fact.definition
-        self._objectives[fact.objective] = Objective(
-            given.team, fact.cycle, _owner(given), _is_private(given)
-        )
+        objective = Objective(given.team, fact.cycle, _owner(given), _is_private(given))
+        objective.owned()
+        self._objectives[fact.objective] = objective
         self.has_private = self.has_private or _is_private(given)
 
     def objective_revised(self, fact: facts.ObjectiveRevised, event: Event) -> None:
@@ -195,6 +199,7 @@ class Directory:
                 objective.team = fact.after.team
             elif path == "owner":
                 objective.owner = _owner(fact.after)
+                objective.owned()
             elif path == "visibility":
                 objective.private = _is_private(fact.after)
                 self.has_private = self.has_private or objective.private
@@ -211,6 +216,7 @@ class Directory:
     def _own(self, key_result: str, owner: str) -> None:
         objective, _, own = key_result.partition("/keyResults/")
         self._objectives[objective].key_results[own] = owner
+        self._objectives[objective].owned()
 
     def adjustment_proposed(self, fact: facts.AdjustmentProposed, event: Event) -> None:
         metadata = event.metadata

@@ -12,6 +12,8 @@ from ledger.log.errors import LogUnavailable
 from ledger.refusals import NotFound
 from service.access.deciding import Decision, Holder, alike, decide
 from service.access.resources import (
+    ANY,
+    KEY_RESULT,
     OBJECTIVE,
     Resource,
     Subject,
@@ -154,8 +156,8 @@ class Access:
     async def require(self, method: str, request: Any) -> None:
         """Passes a request of a method that is permitted.
 
-        What does not exist is decided as what belongs to no team, and so is what is hidden: a
-        refusal does not tell them apart.
+        What does not exist is decided as what belongs to no team (a key result by its objective),
+        and so is what is hidden: a refusal does not tell them apart.
 
         Raises:
             NotPermitted: it is not.
@@ -165,11 +167,11 @@ class Access:
         self._delegated()
         hidden = ""
         for holder, need, found in await self._known(method, request):
-            resource = found
-            if resource is None or not self.sees(resource):
+            resource = found or self._absent(need)
+            if not self.sees(resource):
                 assert isinstance(need.of, str)
-                hidden = hidden or (need.of if resource is not None else "")
-                resource = unknown(subject_of(need.of).kind)
+                hidden = hidden or need.of
+                resource = unknown(resource.kind)
             self._check(holder, need.action, resource)
         if hidden:
             raise NotFound(hidden)
@@ -186,8 +188,7 @@ class Access:
         count = len(asked) // len(self._holders)
         refused = set()
         for index, (holder, need, found) in enumerate(asked):
-            assert isinstance(need.of, str)
-            resource = found or unknown(subject_of(need.of).kind)
+            resource = found or self._absent(need)
             decision = self._authority.decision(holder, need.action, resource)
             if not (decision.permitted and self.sees(resource)):
                 refused.add(index % count)
@@ -234,6 +235,16 @@ class Access:
             for holder in self._holders
             for need in needs_of(method, request, directory, holder.name)
         ]
+
+    def _absent(self, need: Need) -> Resource:
+        """What a thing is decided as that does not exist: a key result by its objective."""
+        assert isinstance(need.of, str)
+        kind, name = subject_of(need.of)
+        if kind == KEY_RESULT:
+            within = self._authority.directory.find(Subject(OBJECTIVE, objective_of(name)))
+            if within is not None:
+                return within._replace(kind=kind, name=f"{within.name}/keyResults/{ANY}", owner="")
+        return unknown(kind)
 
     def _check(self, holder: Holder, action: str, resource: Resource) -> None:
         decision = self._authority.decision(holder, action, resource)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import json
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import grpc
@@ -14,19 +18,29 @@ from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 from grpc_status import rpc_status
 
+from okr.v1 import ledger_service_pb2 as api
+from okr.v1 import score_service_pb2 as scores
+from service.identity import watching
+from service.identity.watching import FileError
+from service.logging import logs
 from tests.api.permissions import LETTERS, LINES, Line
 from tests.ground import surface
 from tests.support.ask import (
+    AWARENESS,
     FOLLOWERS,
     MARKETING,
     check_in,
+    new,
+    objective,
     propose,
+    team,
     update_cycle,
+    update_objective,
 )
-from tests.support.deciding import COMPANY
-from tests.support.identities import Callers, authenticated_service
+from tests.support.deciding import COMPANY, CUSTOMERS
+from tests.support.identities import Callers, Files, authenticated_service
 from tests.support.serving import LoopThread
-from tests.support.whole import Caller
+from tests.support.whole import Caller, whole_service
 
 ALL: Final = tuple(LETTERS.values())
 CLEO: Final = "people/cleo"
@@ -142,3 +156,118 @@ def test_a_refusal_names_the_action_and_who_lacks_the_right(callers: Callers) ->
     assert (error.code, error.reason) == (StatusCode.PERMISSION_DENIED, "NOT_PERMITTED")
     assert dict(error.info.metadata) == {"action": "RecordCheckIn", "principal": CLEO}
     assert FOLLOWERS not in error.message
+
+
+def test_each_request_of_a_message_is_permitted_by_itself(callers: Callers) -> None:
+    mine, foreign = check_in(on="2026-09-01"), check_in(CUSTOMERS)
+    missing = check_in("objectives/absent/keyResults/absent")
+    anna = callers.named(CLEO, "contributor:teams/marketing")
+    head = callers.named("people/root", *ALL).head()
+    answer = anna.ask(api.BatchRecordCheckInsRequest(requests=[foreign, mine, missing, mine]))
+    told = [outcome.WhichOneof("outcome") for outcome in answer.outcomes]
+    assert told == ["refused", "recorded", "refused", "recorded"]
+    first, _, third, _ = (outcome.refused for outcome in answer.outcomes)
+    assert first == third
+    assert reason(first) == "NOT_PERMITTED"
+    assert callers.named("people/root", *ALL).head() == head + 2
+
+
+def test_a_stream_goes_on_after_requests_that_are_not_permitted(callers: Callers) -> None:
+    anna = callers.named(CLEO, "contributor:teams/marketing")
+    messages = [
+        api.StreamCheckInsRequest(requests=[each, check_in(on="2026-09-02")])
+        for each in (check_in(CUSTOMERS), check_in(on="2026-09-02"))
+    ]
+    method: Any = anna.channel.stream_stream("/okr.v1.LedgerService/StreamCheckIns")
+    raw = (message.SerializeToString() for message in messages)
+    answers = [
+        api.StreamCheckInsResponse.FromString(answer)
+        for answer in method(raw, timeout=20, metadata=anna.credential)
+    ]
+    refused = [[each.HasField("refused") for each in a.acknowledgements] for a in answers]
+    assert refused == [[True, False], [False, False]]
+
+
+def test_what_was_just_made_or_moved_is_decided_by(callers: Callers) -> None:
+    root = callers.named("people/root", *ALL)
+    asia = callers.named(CLEO, "editor:teams/asia")
+    root.ask(team("asia"))
+    for name in ("one", "two", "three"):
+        request = objective(name, new("k", target="1"), team="teams/asia", because="more")
+        root.ask(request)
+        assert may(asia, check_in(f"objectives/{name}/keyResults/k"))
+        root.ask(update_objective(f"objectives/{name}", team="teams/sales", because="less"))
+        assert not may(asia, check_in(f"objectives/{name}/keyResults/k"))
+
+
+def test_a_service_acts_for_a_person_by_the_rights_of_both(
+    loop: LoopThread, tmp_path: Path
+) -> None:
+    with authenticated_service(loop, tmp_path, everyone=("contributor:teams/marketing",)) as here:
+        here.named("people/root", *ALL).all_of(*COMPANY)
+        behalf = [("okr-on-behalf-of", "people/bea")]
+        bot = here.named("services/bot", "delegate", "contributor")
+        assert bot.ask(check_in(on="2026-09-01"), behalf).position
+        error = bot.refused(check_in("objectives/eu-leads/keyResults/none"), behalf)
+        assert error.reason == "RESOURCE_NOT_FOUND"
+        # It is permitted to the service and, since she owns it, to Bea.
+        assert bot.ask(check_in(CUSTOMERS, "3", on="2026-09-01"), behalf).position
+        error = bot.refused(check_in("objectives/absent/keyResults/none"), behalf)
+        assert dict(error.info.metadata) == {"action": "RecordCheckIn", "principal": "people/bea"}
+        alone = here.named("services/bot", "contributor")
+        error = alone.refused(check_in(), behalf)
+        assert dict(error.info.metadata) == {"action": "act_for", "principal": "services/bot"}
+
+
+def test_the_request_log_tells_operators_which_policy_decided(
+    loop: LoopThread, tmp_path: Path
+) -> None:
+    (tmp_path / "own.cedar").write_text(
+        '@id("no-check-ins") forbid (principal, action == Action::"RecordCheckIn", resource);'
+    )
+    written = io.BytesIO()
+    with (
+        logs("json", "info", written),
+        authenticated_service(loop, tmp_path, policy_path=tmp_path / "own.cedar") as here,
+    ):
+        here.named("people/root", *ALL).all_of(*COMPANY)
+        forbidden = here.named(CLEO, "contributor").refused(check_in())
+        assert "no-check-ins" not in str(forbidden.__dict__)
+        here.named(CLEO, "viewer").refused(update_cycle(title="x"))
+    entries = [json.loads(line) for line in written.getvalue().splitlines()]
+    told = [entry["policy"] for entry in entries if entry.get("reason") == "NOT_PERMITTED"]
+    assert told == ["no-check-ins", "none permits it"]
+
+
+def test_a_server_with_broken_policies_does_not_start(loop: LoopThread, tmp_path: Path) -> None:
+    broken = tmp_path / "own.cedar"
+    broken.write_text("permit (principal")
+    with (
+        pytest.raises(FileError, match="own"),
+        authenticated_service(loop, tmp_path, policy_path=broken),
+    ):
+        pass
+
+
+def test_roles_that_a_file_takes_away_are_gone_without_a_restart(
+    loop: LoopThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "LOOK_SECONDS", 0.02)
+    with authenticated_service(loop, tmp_path, everyone=("viewer",)) as here:
+        here.named("people/root", *ALL).all_of(*COMPANY)
+        seen = scores.GetObjectiveRequest(name=AWARENESS)
+        cleo = here.named(CLEO)
+        assert may(cleo, seen)
+        Files(tmp_path).roles.write_text("everyone = []")
+        until = time.monotonic() + 20
+        while may(cleo, seen):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+
+
+def test_without_authentication_nobody_is_asked_for_a_right(
+    loop: LoopThread, tmp_path: Path
+) -> None:
+    with whole_service(loop, tmp_path) as me:
+        me.all_of(*COMPANY)
+        assert me.ask(check_in(on="2026-09-01")).position

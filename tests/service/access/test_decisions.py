@@ -294,6 +294,13 @@ def test_what_is_not_known_is_looked_for_once_before_it_is_decided(directory: Di
         assert fresh.asked == asked
 
 
+def test_a_key_result_that_there_is_not_is_decided_by_its_objective(directory: Directory) -> None:
+    bea = authority(directory).access(principal(IN_MARKETING, name=BEA))
+    assert permitted(bea, check_in(f"{AWARENESS}/keyResults/none"))
+    assert not permitted(bea, check_in(f"{REVENUE}/keyResults/none"))
+    assert not permitted(bea, check_in("objectives/none/keyResults/none"))
+
+
 # Properties
 
 

@@ -1,0 +1,153 @@
+"""Streams end when their callers may no longer have them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import grpc
+import pytest
+from grpc import aio
+
+from ledger.call import Caller as Name
+from okr.v1.ledger_service_pb2 import StreamCheckInsRequest, StreamCheckInsResponse
+from okr.v1.replay_service_pb2 import WatchEventsRequest, WatchEventsResponse
+from okr.v1.replay_service_pb2_grpc import (
+    ReplayServiceServicer,
+    add_ReplayServiceServicer_to_server,
+)
+from service.access.roles import Grants, Role
+from service.exchange import Gate
+from service.identity.principal import Metadata, Peer, Principal
+from service.lane.link import Answer, Many
+from service.refusals import Unauthenticated
+from tests.support.ask import check_in
+from tests.support.deciding import ANNA, authority, company, directory_of
+from tests.support.serving import LoopThread, Refused, served, shared_loop
+
+WATCH = "/okr.v1.ReplayService/WatchEvents"
+FEED = "/okr.v1.LedgerService/StreamCheckIns"
+
+
+@pytest.fixture
+def loop() -> LoopThread:
+    return shared_loop()
+
+
+class Issuer:
+    """Vouches for Anna until told otherwise."""
+
+    def __init__(self) -> None:
+        self.refusal: Exception | None = None
+
+    async def identify(self, _metadata: Metadata, _peer: Peer) -> Principal:
+        if self.refusal is not None:
+            raise self.refusal
+        return Principal(Name(ANNA), (), "token")
+
+
+class Endless(ReplayServiceServicer):
+    """A watch that says something once and then waits."""
+
+    async def WatchEvents(
+        self, request: WatchEventsRequest, context: aio.ServicerContext[Any, Any]
+    ) -> AsyncIterator[WatchEventsResponse]:
+        yield WatchEventsResponse(position=1)
+        await asyncio.Event().wait()
+
+
+class Shop:
+    """A service whose roles can be taken away."""
+
+    def __init__(self) -> None:
+        self.issuer = Issuer()
+        self.roles = Held(Grants({ANNA: (Role("contributor"),)}))
+        decides = authority(directory_of(company()))
+        decides._grants = self.roles
+        self.gate = Gate(identify=self.issuer.identify, authority=decides, recheck_seconds=0.02)
+
+
+class Held:
+    """Grants that a test replaces."""
+
+    def __init__(self, value: Grants) -> None:
+        self.value = value
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return Shop()
+
+
+@pytest.fixture
+def channel(loop: LoopThread, shop: Shop) -> Iterator[grpc.Channel]:
+    def add(server: aio.Server) -> None:
+        add_ReplayServiceServicer_to_server(Endless(), server)
+
+    async def write(_method: str, raw: bytes, *_: object) -> Answer:
+        count = len(StreamCheckInsRequest.FromString(raw).requests)
+        answer = StreamCheckInsResponse(position=7).SerializeToString()
+        return Answer(1, answer, "", 7, many=Many(count, 0))
+
+    with (
+        served(loop, add, writes=write, gate=shop.gate) as address,
+        grpc.insecure_channel(address) as opened,
+    ):
+        yield opened
+
+
+def ended(answers: Any) -> Refused:
+    """How a stream ends that goes on for ever otherwise."""
+    with pytest.raises(grpc.RpcError) as error:
+        list(answers)
+    return Refused(error.value)
+
+
+def watched(channel: grpc.Channel) -> Any:
+    method: Any = channel.unary_stream(WATCH)
+    answers = method(WatchEventsRequest(from_now=True).SerializeToString(), timeout=20)
+    assert WatchEventsResponse.FromString(next(answers)).position == 1
+    return answers
+
+
+def test_a_watch_ends_when_its_callers_role_does(channel: grpc.Channel, shop: Shop) -> None:
+    answers = watched(channel)
+    shop.roles.value = Grants()
+    error = ended(answers)
+    assert (error.code, error.reason) == (grpc.StatusCode.PERMISSION_DENIED, "NOT_PERMITTED")
+
+
+def test_a_watch_ends_when_its_callers_credential_expires(
+    channel: grpc.Channel, shop: Shop
+) -> None:
+    answers = watched(channel)
+    shop.issuer.refusal = Unauthenticated("token.expired", "the token has expired")
+    error = ended(answers)
+    assert (error.code, error.reason) == (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
+
+
+def test_a_watch_goes_on_while_nothing_changes(channel: grpc.Channel, shop: Shop) -> None:
+    answers = watched(channel)
+    threading.Event().wait(0.2)
+    answers.cancel()
+    assert answers.code() is grpc.StatusCode.CANCELLED
+
+
+def test_a_feed_ends_with_its_credential_after_what_it_had_taken(
+    channel: grpc.Channel, shop: Shop
+) -> None:
+    go_on = threading.Event()
+
+    def messages() -> Iterator[bytes]:
+        yield StreamCheckInsRequest(requests=[check_in()]).SerializeToString()
+        go_on.wait(20)
+
+    method: Any = channel.stream_stream(FEED)
+    answers = method(messages(), timeout=20)
+    assert StreamCheckInsResponse.FromString(next(answers)).position == 7
+    shop.issuer.refusal = Unauthenticated("token.expired", "the token has expired")
+    error = ended(answers)
+    go_on.set()
+    assert error.code is grpc.StatusCode.UNAUTHENTICATED

@@ -12,6 +12,7 @@ import gc
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from functools import partial
 from typing import Annotated, Final
 
 import structlog
@@ -39,11 +40,14 @@ from service.access.running import authority_over
 from service.checking import checked
 from service.cli import identity_options as options
 from service.cli.options import (
+    CheckpointFileOption,
+    CheckpointKeyFile,
     DatabaseSchema,
     DatabaseUrl,
     LogFormatOption,
     LogLevelOption,
     PolicyPath,
+    ProofsOption,
     RolesFile,
 )
 from service.cli.output import failures_told
@@ -56,6 +60,7 @@ from service.lane.desk import Desk
 from service.lane.places import InProcess, InThread
 from service.listening import WHOLE_SERVER, Listener
 from service.logging import logs
+from service.proofs.keeping import Proving
 from service.quotas import Quotas
 from service.rpc.operations import VERSION, OperationsRpc, Progress
 from service.sealing import Sealing
@@ -68,6 +73,8 @@ log = structlog.get_logger()
 
 LEDGER: Final = "okr.v1.LedgerService"
 WRITES: Final = (LEDGER, "okr.v1.OperationsService")
+PROOFS: Final = "okr.v1.AuditService/proofs"
+"""What health says of the proofs; a ledger that does not fit what was signed still serves."""
 READS: Final = ("okr.v1.ScoreService", "okr.v1.AuditService", "okr.v1.ReplayService")
 
 
@@ -127,26 +134,32 @@ async def running(
         stack.callback(views.close)
         views.open(ledger)
         head = ledger.head().position
-        follows = settings.follower == "in_process"
-        following = Following(database, ledger, views, follows=follows, on_grown=grown)
+        following = Following(
+            database, ledger, views, follows=settings.follower == "in_process", on_grown=grown
+        )
         stack.enter_context(following.running())
 
         gate.authority = await stack.enter_async_context(_authority(settings, ledger))
+        proving = stack.enter_context(_proving(settings, ledger, listener))
         replica = stack.enter_context(_replica(settings, views))
         reader = Reader(ledger, views, tokens, clock or now_us, replica)
         sealing = Sealing(ledger, tokens, desk.ask, reader)
         finished = {"CloseCycle": sealing.close, **checked(desk, gate.validation)}
         listener.add_writes(LEDGER, finished, desk.ask)
         add_ScoreServiceServicer_to_server(ScoreRpc(reader), listener.server)
-        add_AuditServiceServicer_to_server(AuditRpc(reader), listener.server)
+        add_AuditServiceServicer_to_server(
+            AuditRpc(reader, proving.prover(tokens) if proving else None), listener.server
+        )
         add_ReplayServiceServicer_to_server(ReplayRpc(reader, tail), listener.server)
         add_OperationsServiceServicer_to_server(
-            OperationsRpc(ledger, desk.counts, lambda: _progress(views, following), replica),
+            OperationsRpc(
+                ledger, desk.counts, partial(_progress, views, following, proving), replica
+            ),
             listener.server,
         )
         await listener.start(WRITES + READS, reflected=settings.reflection)
         await listener.ready(WRITES)
-        catching_up = asyncio.create_task(_ready_to_read(listener, views, head))
+        catching_up = asyncio.create_task(_ready_to_read(listener, views, head, proving))
         await sealing.resume()
         try:
             yield address
@@ -190,8 +203,8 @@ async def _authority(settings: Settings, ledger: LogReader) -> AsyncIterator[Aut
         yield authority
 
 
-def _progress(views: Views, following: Following) -> list[Progress]:
-    """How far the read models are."""
+def _progress(views: Views, following: Following, proving: Proving | None) -> list[Progress]:
+    """How far the read models are, and the proofs."""
     at = views.progress
     return [
         Progress(
@@ -201,8 +214,26 @@ def _progress(views: Views, following: Following) -> list[Progress]:
             following.leader(),
             views.serving(),
             views.unfinished(),
-        )
+        ),
+        *([] if proving is None else [proving.told()]),
     ]
+
+
+@contextmanager
+def _proving(settings: Settings, ledger: LogReader, listener: Listener) -> Iterator[Proving | None]:
+    """The ledger's proofs, kept or watched while the block runs."""
+    if settings.proofs == "off":
+        yield None
+        return
+    loop = asyncio.get_running_loop()
+
+    def stopped() -> None:
+        asyncio.run_coroutine_threadsafe(listener.unready([PROOFS]), loop)
+
+    keeps = settings.follower == "in_process"
+    proving = Proving(settings, ledger, now_us, keeps=keeps, on_stopped=stopped)
+    with proving.running():
+        yield proving
 
 
 @contextmanager
@@ -216,11 +247,15 @@ def _replica(settings: Settings, views: Views) -> Iterator[Replica | None]:
         yield replica
 
 
-async def _ready_to_read(listener: Listener, views: Views, head: int) -> None:
+async def _ready_to_read(
+    listener: Listener, views: Views, head: int, proving: Proving | None
+) -> None:
     """Says that reads serve once they know what the ledger held when the server started.
 
-    Tables that are made anew would answer from the past until then.
+    Tables that are made anew would answer from the past until then. Proofs wait by themselves.
     """
+    if proving is not None and not proving.progress.stopped_position:
+        await listener.ready([PROOFS])
     try:
         await views.wait_for(head, None)
     except ProjectionStopped:
@@ -410,6 +445,9 @@ def serve(
             show_default="reflection",
         ),
     ] = None,
+    proofs: ProofsOption = None,
+    checkpoint_key_file: CheckpointKeyFile = None,
+    checkpoint_file: CheckpointFileOption = None,
     log_format: LogFormatOption = None,
     log_level: LogLevelOption = None,
 ) -> None:
@@ -456,6 +494,9 @@ def serve(
             max_waiting=max_waiting,
             drain_seconds=drain_seconds,
             reflection=reflection,
+            proofs=proofs,
+            checkpoint_key_file=checkpoint_key_file,
+            checkpoint_file=checkpoint_file,
             log_format=log_format,
             log_level=log_level,
         )

@@ -123,6 +123,25 @@ class LedgerContradicted(ProjectionError):
 
 
 @dataclass(eq=False)
+class ProofNotReady(ProjectionError):
+    """No checkpoint covers the position yet; `covered` is the last one that one does."""
+
+    position: int
+    covered: int
+
+    def __str__(self) -> str:
+        return f"no checkpoint covers position {self.position} yet, only {self.covered} events"
+
+
+@dataclass(eq=False)
+class ProofsOff(Refusal):
+    """This server keeps no tree of the ledger."""
+
+    def __str__(self) -> str:
+        return "this server gives no proofs; they are switched off"
+
+
+@dataclass(eq=False)
 class PositionAhead(Refusal):
     """The ledger has not reached the position yet."""
 

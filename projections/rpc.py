@@ -21,8 +21,10 @@ from projections.audit import attribution, plan_comparison
 from projections.audit import decisions as audit
 from projections.audit import events as event_list
 from projections.audit import revisions as history
+from projections.errors import ProofsOff
 from projections.explain import explain
 from projections.paging import Listed, Slice
+from projections.proofs.prover import Prover
 from projections.reading import Reader
 
 
@@ -249,8 +251,9 @@ class ScoreRpc(ScoreServiceServicer):
 class AuditRpc(AuditServiceServicer):
     """Revisions, adjustments, events; refusals leave it as exceptions."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, prover: Prover | None = None) -> None:
         self._reader = reader
+        self._prover = prover
 
     async def GetKeyResultRevision(
         self, request: audit_api.GetKeyResultRevisionRequest, context: ServicerContext[Any, Any]
@@ -370,6 +373,26 @@ class AuditRpc(AuditServiceServicer):
             ),
         )
         return audit_api.ListScoreChangesResponse(changes=changes.items, **at)
+
+    async def GetCheckpoint(
+        self, request: audit_api.GetCheckpointRequest, context: ServicerContext[Any, Any]
+    ) -> audit_api.GetCheckpointResponse:
+        return await self._proving().checkpoint(request)
+
+    async def GetInclusionProof(
+        self, request: audit_api.GetInclusionProofRequest, context: ServicerContext[Any, Any]
+    ) -> audit_api.GetInclusionProofResponse:
+        return await self._proving().inclusion(request)
+
+    async def GetConsistencyProof(
+        self, request: audit_api.GetConsistencyProofRequest, context: ServicerContext[Any, Any]
+    ) -> audit_api.GetConsistencyProofResponse:
+        return await self._proving().consistency(request)
+
+    def _proving(self) -> Prover:
+        if self._prover is None:
+            raise ProofsOff
+        return self._prover
 
     def _since(self, request: Any, known: Known) -> Known | None:
         """The earlier pair of instants of a request that has two; None for the default."""

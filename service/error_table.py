@@ -188,6 +188,13 @@ READ_ROWS: Final[Mapping[type[Exception], Row]] = {
         retry_seconds=1.0,
         sentence="the read models cannot be read now",
     ),
+    projections.ProofNotReady: Row(
+        StatusCode.UNAVAILABLE,
+        reason.ERROR_REASON_PROOF_NOT_READY,
+        ("position", "covered"),
+        retry_seconds=1.0,
+    ),
+    projections.ProofsOff: Row(_REFUSED, reason.ERROR_REASON_PROOFS_OFF),
     projections.Displaced: Row(
         StatusCode.UNAVAILABLE, reason.ERROR_REASON_PROJECTION_STOPPED, ("projection",)
     ),

@@ -19,6 +19,7 @@ from service.quotas import Quota
 
 Follower = Literal["in_process", "separate"]
 Lane = Literal["process", "thread"]
+Switch = Literal["on", "off"]
 
 
 class SettingsError(Exception):
@@ -52,6 +53,9 @@ class Settings(IdentitySettings):
     reflection: bool = True
     policy_path: Path | None = None
     roles_file: Path | None = None
+    proofs: Switch = "on"
+    checkpoint_key_file: str = ""
+    checkpoint_file: str = ""
 
     @classmethod
     def read(cls, **flags: Any) -> Self:

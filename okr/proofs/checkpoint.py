@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 ORIGIN: Final = "okr-ledger/"
 
+_ORIGIN_LINE: Final = re.compile(f"^{ORIGIN}", re.MULTILINE)
 _WHOLE: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
@@ -69,6 +70,12 @@ def parsed(text: str) -> Checkpoint:
     ):
         raise NoteInvalid("this is no checkpoint of an okr-ledger")
     return Checkpoint(first.removeprefix(ORIGIN), int(epochs[0]), int(size), hashed)
+
+
+def notes_in(text: str) -> list[str]:
+    """The notes of a text that has one after the other; one that was cut off is among them."""
+    begins = [found.start() for found in _ORIGIN_LINE.finditer(text)]
+    return [text[begin:end] for begin, end in zip(begins, [*begins[1:], None], strict=True)]
 
 
 def opened(written: str, keys: Iterable[VerifierKey]) -> tuple[Checkpoint, Note]:

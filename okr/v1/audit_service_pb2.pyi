@@ -38,6 +38,7 @@ from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from okr.v1 import event_record_pb2 as _event_record_pb2
 from okr.v1 import plan_comparison_pb2 as _plan_comparison_pb2
+from okr.v1 import proofs_pb2 as _proofs_pb2
 from okr.v1 import resources_pb2 as _resources_pb2
 from okr.v1 import values_pb2 as _values_pb2
 import builtins as _builtins
@@ -1216,3 +1217,221 @@ class ListScoreChangesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListScoreChangesResponse: _TypeAlias = ListScoreChangesResponse  # noqa: Y015
+
+@_typing.final
+class GetCheckpointRequest(_message.Message):
+    """Request of GetCheckpoint."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIZE_FIELD_NUMBER: _builtins.int
+    AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    size: _builtins.int
+    """The checkpoint of the ledger's first so many events; the latest one when absent. NOT_FOUND if
+    none of that size was signed: not every size is.
+    """
+    at_least_as_fresh: _builtins.str
+    """A token of a write or an earlier read: the checkpoint covers its position. Waits within the
+    call's deadline.
+    """
+    def __init__(
+        self,
+        *,
+        size: _builtins.int | None = ...,
+        at_least_as_fresh: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_size", b"_size", "size", b"size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_size", b"_size", "at_least_as_fresh", b"at_least_as_fresh", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__size: _TypeAlias = _typing.Literal["size"]  # noqa: Y015
+    _WhichOneofArgType__size: _TypeAlias = _typing.Literal["_size", b"_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__size) -> _WhichOneofReturnType__size | None: ...
+
+Global___GetCheckpointRequest: _TypeAlias = GetCheckpointRequest  # noqa: Y015
+
+@_typing.final
+class GetCheckpointResponse(_message.Message):
+    """Answer of GetCheckpoint."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHECKPOINT_FIELD_NUMBER: _builtins.int
+    VERIFIER_KEYS_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """How many events the checkpoint covers."""
+    token: _builtins.str
+    """Token of that position."""
+    @_builtins.property
+    def checkpoint(self) -> _proofs_pb2.Checkpoint:
+        """The checkpoint."""
+
+    @_builtins.property
+    def verifier_keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Every key that has signed checkpoints of this ledger, as `name+hash+base64`. They are told by the
+        server that they vouch for: get the keys to trust from somewhere else, or keep the first ones.
+        """
+
+    def __init__(
+        self,
+        *,
+        checkpoint: _proofs_pb2.Checkpoint | None = ...,
+        verifier_keys: _abc.Iterable[_builtins.str] | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "position", b"position", "token", b"token", "verifier_keys", b"verifier_keys"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCheckpointResponse: _TypeAlias = GetCheckpointResponse  # noqa: Y015
+
+@_typing.final
+class GetInclusionProofRequest(_message.Message):
+    """Request of GetInclusionProof."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The event: "events/{position}"."""
+    size: _builtins.int
+    """How many events the ledger had that the event is proven to be in, at least the event's position;
+    the latest checkpoint's when absent.
+    """
+    at_least_as_fresh: _builtins.str
+    """A token of a write or an earlier read: the proof is of a ledger that has its position. Waits
+    within the call's deadline.
+    """
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        size: _builtins.int | None = ...,
+        at_least_as_fresh: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_size", b"_size", "size", b"size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_size", b"_size", "at_least_as_fresh", b"at_least_as_fresh", "name", b"name", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__size: _TypeAlias = _typing.Literal["size"]  # noqa: Y015
+    _WhichOneofArgType__size: _TypeAlias = _typing.Literal["_size", b"_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__size) -> _WhichOneofReturnType__size | None: ...
+
+Global___GetInclusionProofRequest: _TypeAlias = GetInclusionProofRequest  # noqa: Y015
+
+@_typing.final
+class GetInclusionProofResponse(_message.Message):
+    """Answer of GetInclusionProof."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROOF_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """How many events the ledger has that the event is proven to be in."""
+    token: _builtins.str
+    """Token of that position."""
+    @_builtins.property
+    def proof(self) -> _proofs_pb2.InclusionProof:
+        """The proof."""
+
+    @_builtins.property
+    def checkpoint(self) -> _proofs_pb2.Checkpoint:
+        """The checkpoint of the proof's size; absent if none of that size was signed."""
+
+    def __init__(
+        self,
+        *,
+        proof: _proofs_pb2.InclusionProof | None = ...,
+        checkpoint: _proofs_pb2.Checkpoint | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "proof", b"proof"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "position", b"position", "proof", b"proof", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetInclusionProofResponse: _TypeAlias = GetInclusionProofResponse  # noqa: Y015
+
+@_typing.final
+class GetConsistencyProofRequest(_message.Message):
+    """Request of GetConsistencyProof."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_SIZE_FIELD_NUMBER: _builtins.int
+    SECOND_SIZE_FIELD_NUMBER: _builtins.int
+    AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    first_size: _builtins.int
+    """How many events the earlier ledger had."""
+    second_size: _builtins.int
+    """How many the later one had, at least as many; the latest checkpoint's when absent."""
+    at_least_as_fresh: _builtins.str
+    """A token of a write or an earlier read: the later ledger has its position. Waits within the call's
+    deadline.
+    """
+    def __init__(
+        self,
+        *,
+        first_size: _builtins.int = ...,
+        second_size: _builtins.int | None = ...,
+        at_least_as_fresh: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_second_size", b"_second_size", "second_size", b"second_size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_second_size", b"_second_size", "at_least_as_fresh", b"at_least_as_fresh", "first_size", b"first_size", "second_size", b"second_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__second_size: _TypeAlias = _typing.Literal["second_size"]  # noqa: Y015
+    _WhichOneofArgType__second_size: _TypeAlias = _typing.Literal["_second_size", b"_second_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__second_size) -> _WhichOneofReturnType__second_size | None: ...
+
+Global___GetConsistencyProofRequest: _TypeAlias = GetConsistencyProofRequest  # noqa: Y015
+
+@_typing.final
+class GetConsistencyProofResponse(_message.Message):
+    """Answer of GetConsistencyProof."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROOF_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """How many events the later ledger has."""
+    token: _builtins.str
+    """Token of that position."""
+    @_builtins.property
+    def proof(self) -> _proofs_pb2.ConsistencyProof:
+        """The proof."""
+
+    @_builtins.property
+    def checkpoint(self) -> _proofs_pb2.Checkpoint:
+        """The checkpoint of the later size; absent if none of that size was signed."""
+
+    def __init__(
+        self,
+        *,
+        proof: _proofs_pb2.ConsistencyProof | None = ...,
+        checkpoint: _proofs_pb2.Checkpoint | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "proof", b"proof"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "position", b"position", "proof", b"proof", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetConsistencyProofResponse: _TypeAlias = GetConsistencyProofResponse  # noqa: Y015

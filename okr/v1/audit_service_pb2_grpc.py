@@ -100,6 +100,21 @@ class AuditServiceStub:
                 request_serializer=okr_dot_v1_dot_audit__service__pb2.ListScoreChangesRequest.SerializeToString,
                 response_deserializer=okr_dot_v1_dot_audit__service__pb2.ListScoreChangesResponse.FromString,
                 _registered_method=True)
+        self.GetCheckpoint = channel.unary_unary(
+                '/okr.v1.AuditService/GetCheckpoint',
+                request_serializer=okr_dot_v1_dot_audit__service__pb2.GetCheckpointRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_audit__service__pb2.GetCheckpointResponse.FromString,
+                _registered_method=True)
+        self.GetInclusionProof = channel.unary_unary(
+                '/okr.v1.AuditService/GetInclusionProof',
+                request_serializer=okr_dot_v1_dot_audit__service__pb2.GetInclusionProofRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_audit__service__pb2.GetInclusionProofResponse.FromString,
+                _registered_method=True)
+        self.GetConsistencyProof = channel.unary_unary(
+                '/okr.v1.AuditService/GetConsistencyProof',
+                request_serializer=okr_dot_v1_dot_audit__service__pb2.GetConsistencyProofRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_audit__service__pb2.GetConsistencyProofResponse.FromString,
+                _registered_method=True)
 
 
 class AuditServiceServicer:
@@ -208,6 +223,36 @@ class AuditServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetCheckpoint(self, request, context):
+        """Reads a signed checkpoint: what the ledger was, as one hash over all its events. Whoever keeps
+        one can have proven later that the ledger still begins so. Costs an indexed look-up.
+
+        FAILED_PRECONDITION (PROOFS_OFF) where the server gives no proofs, of this method and the next
+        two. Each waits for a checkpoint that covers what is asked for, and answers UNAVAILABLE
+        (PROOF_NOT_READY) shortly before the deadline if none came.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetInclusionProof(self, request, context):
+        """Proves that an event is in the ledger, as it was hashed: a few hashes that lead from the event's
+        leaf to the root of a checkpoint. `okr.v1.InclusionProof` says how to verify it. Costs by the
+        logarithm of the ledger's size.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetConsistencyProof(self, request, context):
+        """Proves that the ledger of an earlier checkpoint is the beginning of that of a later one: that
+        nothing was changed or removed between them. `okr.v1.ConsistencyProof` says how to verify it.
+        Costs as GetInclusionProof does.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuditServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -275,6 +320,21 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.ListScoreChanges,
                     request_deserializer=okr_dot_v1_dot_audit__service__pb2.ListScoreChangesRequest.FromString,
                     response_serializer=okr_dot_v1_dot_audit__service__pb2.ListScoreChangesResponse.SerializeToString,
+            ),
+            'GetCheckpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCheckpoint,
+                    request_deserializer=okr_dot_v1_dot_audit__service__pb2.GetCheckpointRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_audit__service__pb2.GetCheckpointResponse.SerializeToString,
+            ),
+            'GetInclusionProof': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetInclusionProof,
+                    request_deserializer=okr_dot_v1_dot_audit__service__pb2.GetInclusionProofRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_audit__service__pb2.GetInclusionProofResponse.SerializeToString,
+            ),
+            'GetConsistencyProof': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetConsistencyProof,
+                    request_deserializer=okr_dot_v1_dot_audit__service__pb2.GetConsistencyProofRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_audit__service__pb2.GetConsistencyProofResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -629,6 +689,87 @@ class AuditService:
             '/okr.v1.AuditService/ListScoreChanges',
             okr_dot_v1_dot_audit__service__pb2.ListScoreChangesRequest.SerializeToString,
             okr_dot_v1_dot_audit__service__pb2.ListScoreChangesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCheckpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.AuditService/GetCheckpoint',
+            okr_dot_v1_dot_audit__service__pb2.GetCheckpointRequest.SerializeToString,
+            okr_dot_v1_dot_audit__service__pb2.GetCheckpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetInclusionProof(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.AuditService/GetInclusionProof',
+            okr_dot_v1_dot_audit__service__pb2.GetInclusionProofRequest.SerializeToString,
+            okr_dot_v1_dot_audit__service__pb2.GetInclusionProofResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetConsistencyProof(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.AuditService/GetConsistencyProof',
+            okr_dot_v1_dot_audit__service__pb2.GetConsistencyProofRequest.SerializeToString,
+            okr_dot_v1_dot_audit__service__pb2.GetConsistencyProofResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -103,6 +103,24 @@ class AuditServiceStub:
     from one to the other leads past them. A page costs as much as AttributeScore from where it
     begins.
     """
+    GetCheckpoint: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetCheckpointRequest, _audit_service_pb2.GetCheckpointResponse]
+    """Reads a signed checkpoint: what the ledger was, as one hash over all its events. Whoever keeps
+    one can have proven later that the ledger still begins so. Costs an indexed look-up.
+
+    FAILED_PRECONDITION (PROOFS_OFF) where the server gives no proofs, of this method and the next
+    two. Each waits for a checkpoint that covers what is asked for, and answers UNAVAILABLE
+    (PROOF_NOT_READY) shortly before the deadline if none came.
+    """
+    GetInclusionProof: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetInclusionProofRequest, _audit_service_pb2.GetInclusionProofResponse]
+    """Proves that an event is in the ledger, as it was hashed: a few hashes that lead from the event's
+    leaf to the root of a checkpoint. `okr.v1.InclusionProof` says how to verify it. Costs by the
+    logarithm of the ledger's size.
+    """
+    GetConsistencyProof: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetConsistencyProofRequest, _audit_service_pb2.GetConsistencyProofResponse]
+    """Proves that the ledger of an earlier checkpoint is the beginning of that of a later one: that
+    nothing was changed or removed between them. `okr.v1.ConsistencyProof` says how to verify it.
+    Costs as GetInclusionProof does.
+    """
 
 @_typing.type_check_only
 class AuditServiceAsyncStub(AuditServiceStub):
@@ -150,6 +168,24 @@ class AuditServiceAsyncStub(AuditServiceStub):
     """Lists every movement of a score between two pairs of instants, in the order in which the way
     from one to the other leads past them. A page costs as much as AttributeScore from where it
     begins.
+    """
+    GetCheckpoint: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetCheckpointRequest, _audit_service_pb2.GetCheckpointResponse]  # type: ignore[assignment]
+    """Reads a signed checkpoint: what the ledger was, as one hash over all its events. Whoever keeps
+    one can have proven later that the ledger still begins so. Costs an indexed look-up.
+
+    FAILED_PRECONDITION (PROOFS_OFF) where the server gives no proofs, of this method and the next
+    two. Each waits for a checkpoint that covers what is asked for, and answers UNAVAILABLE
+    (PROOF_NOT_READY) shortly before the deadline if none came.
+    """
+    GetInclusionProof: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetInclusionProofRequest, _audit_service_pb2.GetInclusionProofResponse]  # type: ignore[assignment]
+    """Proves that an event is in the ledger, as it was hashed: a few hashes that lead from the event's
+    leaf to the root of a checkpoint. `okr.v1.InclusionProof` says how to verify it. Costs by the
+    logarithm of the ledger's size.
+    """
+    GetConsistencyProof: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetConsistencyProofRequest, _audit_service_pb2.GetConsistencyProofResponse]  # type: ignore[assignment]
+    """Proves that the ledger of an earlier checkpoint is the beginning of that of a later one: that
+    nothing was changed or removed between them. `okr.v1.ConsistencyProof` says how to verify it.
+    Costs as GetInclusionProof does.
     """
 
 class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -273,6 +309,42 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         """Lists every movement of a score between two pairs of instants, in the order in which the way
         from one to the other leads past them. A page costs as much as AttributeScore from where it
         begins.
+        """
+
+    @_abc_1.abstractmethod
+    def GetCheckpoint(
+        self,
+        request: _audit_service_pb2.GetCheckpointRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.GetCheckpointResponse, _abc.Awaitable[_audit_service_pb2.GetCheckpointResponse]]:
+        """Reads a signed checkpoint: what the ledger was, as one hash over all its events. Whoever keeps
+        one can have proven later that the ledger still begins so. Costs an indexed look-up.
+
+        FAILED_PRECONDITION (PROOFS_OFF) where the server gives no proofs, of this method and the next
+        two. Each waits for a checkpoint that covers what is asked for, and answers UNAVAILABLE
+        (PROOF_NOT_READY) shortly before the deadline if none came.
+        """
+
+    @_abc_1.abstractmethod
+    def GetInclusionProof(
+        self,
+        request: _audit_service_pb2.GetInclusionProofRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.GetInclusionProofResponse, _abc.Awaitable[_audit_service_pb2.GetInclusionProofResponse]]:
+        """Proves that an event is in the ledger, as it was hashed: a few hashes that lead from the event's
+        leaf to the root of a checkpoint. `okr.v1.InclusionProof` says how to verify it. Costs by the
+        logarithm of the ledger's size.
+        """
+
+    @_abc_1.abstractmethod
+    def GetConsistencyProof(
+        self,
+        request: _audit_service_pb2.GetConsistencyProofRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.GetConsistencyProofResponse, _abc.Awaitable[_audit_service_pb2.GetConsistencyProofResponse]]:
+        """Proves that the ledger of an earlier checkpoint is the beginning of that of a later one: that
+        nothing was changed or removed between them. `okr.v1.ConsistencyProof` says how to verify it.
+        Costs as GetInclusionProof does.
         """
 
 def add_AuditServiceServicer_to_server(servicer: AuditServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

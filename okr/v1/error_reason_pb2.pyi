@@ -204,6 +204,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     the request names; told alike whether that exists or not. Metadata: `action` (the method whose
     right is missing, or "act_for"), `principal` (who lacks it).
     """
+    ERROR_REASON_PROOFS_OFF: _ErrorReason.ValueType  # 52
+    """FAILED_PRECONDITION: this server keeps no tree of the ledger and gives no proofs."""
+    ERROR_REASON_PROOF_NOT_READY: _ErrorReason.ValueType  # 53
+    """UNAVAILABLE: no checkpoint covers the position yet. The same request may be sent again.
+    Metadata: `position` (the one wanted), `covered` (the last one that a checkpoint covers).
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The `reason` of the `google.rpc.ErrorInfo` in every error of this package, without the prefix
@@ -392,5 +398,11 @@ ERROR_REASON_NOT_PERMITTED: ErrorReason.ValueType  # 51
 """PERMISSION_DENIED: the caller, or whom they act for, may not do this, or may not do it to what
 the request names; told alike whether that exists or not. Metadata: `action` (the method whose
 right is missing, or "act_for"), `principal` (who lacks it).
+"""
+ERROR_REASON_PROOFS_OFF: ErrorReason.ValueType  # 52
+"""FAILED_PRECONDITION: this server keeps no tree of the ledger and gives no proofs."""
+ERROR_REASON_PROOF_NOT_READY: ErrorReason.ValueType  # 53
+"""UNAVAILABLE: no checkpoint covers the position yet. The same request may be sent again.
+Metadata: `position` (the one wanted), `covered` (the last one that a checkpoint covers).
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

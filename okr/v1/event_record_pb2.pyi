@@ -153,7 +153,7 @@ class Event(_message.Message):
     """Name: "events/{position}"."""
     metadata: _builtins.bytes
     """The stored bytes of the circumstances, an `EventMetadata`. Hash these, never a
-    re-serialisation.
+    re-serialisation; proofs.proto says how.
     """
     payload: _builtins.bytes
     """The stored bytes of the fact, a message of the type that the header names. Hash these, never

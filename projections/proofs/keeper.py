@@ -70,7 +70,8 @@ class Keeper:
 
     `keys` sign, all of them; without any, checkpoints are kept unsigned. `now_us` gives µs since
     1970 UTC, `monotonic` seconds. Before each write it asks `held` whether it is still the one who
-    follows. `on_signed` is told, after the commit, of every checkpoint, and at first of the last.
+    follows. `on_signed` is told, after the commit, of every checkpoint, and at first of the last;
+    `on_stopped` when the log does not fit.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Keeper:
         monotonic: Callable[[], float] = time.monotonic,
         held: Callable[[], bool] = lambda: True,
         on_signed: Callable[[Signed], None] = lambda _: None,
+        on_stopped: Callable[[], None] = lambda: None,
     ) -> None:
         self.failure: LedgerContradicted | None = None
         self._source = source
@@ -96,6 +98,7 @@ class Keeper:
         self._monotonic = monotonic
         self._held = held
         self._on_signed = on_signed
+        self._on_stopped = on_stopped
         self._log_id, self._epoch = "", 0
         self._leaves = Leaves("")
         self._growth: Growth | None = None
@@ -165,11 +168,14 @@ class Keeper:
         self._confirm()
         identity = self._source.identity()
         kept = self._store.open(identity, self._source.head().position)
+        self._store.add_keys([str(key.verifier) for key in self._keys])
         with self._store.reading() as reading:
             latest = reading.latest()
             leaf = reading.tiles.leaf(kept.size - 1) if kept.size else b""
             if latest is not None and latest.checkpoint.size <= kept.size:
                 stated = latest.checkpoint
+                # What was signed is shown, even if the log does not fit it.
+                self._progress.reach(stated.size)
                 _require_fit(stated, root(reading.tiles.node, stated.size))
                 self._signed_size = stated.size
             self._to_fit = reading.signed_after(kept.size, CHECKED_AT_ONCE)
@@ -256,6 +262,7 @@ class Keeper:
             exc_info=failure.__cause__,
         )
         self._progress.stop(failure.position)
+        self._on_stopped()
         try:
             self._store.stop(failure)
         except PASSING as error:

@@ -15,6 +15,7 @@ from projections.proofs.tables import (
     checkpoints,
     epochs,
     guards,
+    keys,
     proofs_file,
     reader,
     tiles,
@@ -79,6 +80,11 @@ class TreeReading:
         query = _counted().where(checkpoints.c.size > size)
         query = query.order_by(checkpoints.c.size, checkpoints.c.epoch).limit(limit)
         return [self._made(row) for row in self._connection.execute(query).mappings()]
+
+    def keys(self) -> list[str]:
+        """The keys that have signed, as text."""
+        query = select(keys.c.verifier).order_by(keys.c.verifier)
+        return list(self._connection.execute(query).scalars())
 
     def lost(self) -> int:
         """How many checkpoints do not count: they are of events that a restore has lost."""
@@ -152,6 +158,15 @@ class ProofStore:
             begin_alone(connection)
             if not connection.execute(select(exists().where(epochs.c.epoch == epoch))).scalar():
                 connection.execute(insert(epochs).values(epoch=epoch, size=size))
+
+    def add_keys(self, verifiers: Sequence[str]) -> None:
+        """Keeps the keys that sign from now on, as text."""
+        with self._writer.begin() as connection:
+            begin_alone(connection)
+            there = set(connection.execute(select(keys.c.verifier)).scalars())
+            for verifier in verifiers:
+                if verifier not in there:
+                    connection.execute(insert(keys).values(verifier=verifier))
 
     def clear(self) -> None:
         """Has the tree begin anew; what was signed stays, and the new tree has to fit it."""

@@ -1,8 +1,8 @@
 """What the tree is kept in: a file beside a log on SQLite, a schema beside it on PostgreSQL.
 
 `tree` and `tiles` are made from the log and may be made anew. What was signed is kept for ever, in
-`checkpoints`, and so is the size at which each epoch began, in `epochs`: after a restore,
-checkpoints of earlier epochs count up to there.
+`checkpoints`, and so are the keys, in `keys`, and the size at which each epoch began, in `epochs`:
+after a restore, checkpoints of earlier epochs count up to there.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ tree = Table(
     # The first event that does not fit what was signed, and why; 0 and empty while all does.
     Column("stopped_position", WHOLE, nullable=False),
     Column("stopped_reason", TEXT, nullable=False),
+    sqlite_strict=True,
 )
 
 tiles = Table(
@@ -43,6 +44,7 @@ tiles = Table(
     Column("level", WHOLE, primary_key=True, autoincrement=False),
     Column("number", WHOLE, primary_key=True, autoincrement=False),
     Column("hashes", LargeBinary, nullable=False),
+    sqlite_strict=True,
 )
 
 checkpoints = Table(
@@ -54,6 +56,7 @@ checkpoints = Table(
     # The lines below the text, as `okr.proofs.note` writes them.
     Column("signatures", TEXT, nullable=False),
     Column("signed_us", WHOLE, nullable=False),
+    sqlite_strict=True,
 )
 
 epochs = Table(
@@ -62,12 +65,22 @@ epochs = Table(
     Column("epoch", WHOLE, primary_key=True, autoincrement=False),
     # How many events the ledger had when the epoch began.
     Column("size", WHOLE, nullable=False),
+    sqlite_strict=True,
+)
+
+
+keys = Table(
+    "keys",
+    TABLES,
+    # A key that has signed, as text; see `okr.proofs.note.VerifierKey`.
+    Column("verifier", TEXT, primary_key=True),
+    sqlite_strict=True,
 )
 
 
 def guards(dialect: str) -> list[str]:
     """Statements that have a database refuse to change or remove what is kept for ever."""
-    kept = (checkpoints.name, epochs.name)
+    kept = (checkpoints.name, epochs.name, keys.name)
     refusal = "what was signed is kept for ever"
     if dialect == "sqlite":
         return [

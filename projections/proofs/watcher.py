@@ -10,6 +10,7 @@ import structlog
 from projections.errors import ReadModelsUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from threading import Event
 
     from projections.proofs.store import ProofStore
@@ -24,11 +25,18 @@ log = structlog.get_logger(__name__)
 
 
 class ProofWatcher:
-    """Reads the latest checkpoint and tells those who wait."""
+    """Reads the latest checkpoint and tells those who wait; `on_stopped` is told of a stop."""
 
-    def __init__(self, store: ProofStore, progress: Progress) -> None:
+    def __init__(
+        self,
+        store: ProofStore,
+        progress: Progress,
+        *,
+        on_stopped: Callable[[], None] = lambda: None,
+    ) -> None:
         self._store = store
         self._progress = progress
+        self._on_stopped = on_stopped
 
     def wake(self) -> None:
         """Looks now; from any thread."""
@@ -57,7 +65,11 @@ class ProofWatcher:
         except ReadModelsUnavailable as error:
             log.debug("the checkpoints cannot be read", reason=str(error))
             return
-        if latest is not None and latest.checkpoint.size > self._progress.position:
-            self._progress.reach(latest.checkpoint.size)
-        if kept.stopped_position:
+        if latest is not None:
+            # A tree that is made anew covers what was signed before once it has come to it again.
+            covered = min(latest.checkpoint.size, kept.size)
+            if covered > self._progress.position:
+                self._progress.reach(covered)
+        if kept.stopped_position and not self._progress.stopped_position:
             self._progress.stop(kept.stopped_position)
+            self._on_stopped()

@@ -52,7 +52,7 @@ WORDS: Final = frozenset(
         # What the service says of its own: fields, types, labels, versions, tokens.
         *("builder", "differs", "etag", "event_type", "event_types", "field", "key", "label"),
         *("leader", "log_id", "next_page_token", "paths", "projection", "request_id"),
-        *("server_version", "text", "time_zone", "token", "type_url"),
+        *("server_version", "text", "time_zone", "token", "type_url", "verifier_keys"),
         # What callers ask with: what they find is pruned, and its pages with it.
         *("at_least_as_fresh", "filter", "order_by", "page_token", "resume_token"),
     }

@@ -280,6 +280,10 @@ RULES: Final[Mapping[str, Rule]] = {
     "ComparePlans": Rule("read", _narrowest("team", "cycle"), _WITHIN),
     "AttributeScore": Rule("read", _named("subject"), _SCORED),
     "ListScoreChanges": Rule("read", _named("subject"), _SCORED),
+    # Hashes over the whole ledger, for everybody to keep; those beside an event's for its readers.
+    "GetCheckpoint": Rule("look_up", _whole, (LEDGER,)),
+    "GetConsistencyProof": Rule("look_up", _whole, (LEDGER,)),
+    "GetInclusionProof": Rule("read", _whole, (LEDGER,)),
     "GetRetrospective": Rule("read", _narrowest("team", "cycle"), _WITHIN),
     "WatchEvents": Rule("watch", _narrowest("stream", "team", "cycle"), _ALL),
     "WatchScores": Rule("watch", _narrowest("team", "cycle"), _WITHIN),

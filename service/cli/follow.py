@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 import typer
 
+from ledger.log.clock import now_us
 from ledger.log.opening import open_log
 from projections.following.duty import duty_beside
 from projections.following.follower import POLL_SECONDS, Follower
@@ -17,10 +18,19 @@ from projections.following.notices import Notices, log_channel
 from projections.following.standby import Standby
 from projections.following.watcher import Watcher
 from projections.store.views import Views
-from service.cli.options import DatabaseSchema, DatabaseUrl, LogFormatOption, LogLevelOption
+from service.cli.options import (
+    CheckpointFileOption,
+    CheckpointKeyFile,
+    DatabaseSchema,
+    DatabaseUrl,
+    LogFormatOption,
+    LogLevelOption,
+    ProofsOption,
+)
 from service.cli.output import failures_told
 from service.following import running_beside
 from service.logging import logs
+from service.proofs.keeping import Proving
 from service.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,10 +44,13 @@ def follow(
     *,
     database_url: DatabaseUrl = None,
     database_schema: DatabaseSchema = None,
+    proofs: ProofsOption = None,
+    checkpoint_key_file: CheckpointKeyFile = None,
+    checkpoint_file: CheckpointFileOption = None,
     log_format: LogFormatOption = None,
     log_level: LogLevelOption = None,
 ) -> None:
-    """Keep the read models up with the ledger until SIGTERM or SIGINT.
+    """Keep the read models and the proofs up with the ledger until SIGTERM or SIGINT.
 
     For a server that runs with --follower separate. On PostgreSQL several may run: one follows, the
     others stand by. Ends with exit code 1 at an event that the read models cannot take in.
@@ -46,6 +59,9 @@ def follow(
         settings = Settings.read(
             database_url=database_url,
             database_schema=database_schema,
+            proofs=proofs,
+            checkpoint_key_file=checkpoint_key_file,
+            checkpoint_file=checkpoint_file,
             log_format=log_format,
             log_level=log_level,
         )
@@ -83,6 +99,9 @@ def _follow(settings: Settings, ledger: LogReader, views: Views) -> Follower:
         if database.is_postgres:
             notices = Notices(database, {log_channel(database): lambda _: standby.wake()})
             stack.enter_context(running_beside("notices", notices.run))
+        if settings.proofs == "on":
+            proving = Proving(settings, ledger, now_us, keeps=True)
+            stack.enter_context(proving.running())
         standby.run(stop)
     log.info("stopped")
     return follower

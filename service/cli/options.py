@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from service.logging import LogFormat, LogLevel
+from service.settings import Switch
 
 DatabaseUrl = Annotated[
     str | None,
@@ -27,6 +28,32 @@ DatabaseSchema = Annotated[
         metavar="NAME",
         help="The schema of a ledger on PostgreSQL; made where it is missing.",
         show_default="okr",
+    ),
+]
+ProofsOption = Annotated[
+    Switch | None,
+    typer.Option(
+        envvar="OKR_PROOFS",
+        help="Whether the ledger's Merkle tree is kept, checkpoints are signed and proofs given.",
+        show_default="on",
+    ),
+]
+CheckpointKeyFile = Annotated[
+    str | None,
+    typer.Option(
+        envvar="OKR_CHECKPOINT_KEY_FILE",
+        metavar="FILE[:FILE…]",
+        help="The keys that sign checkpoints, all of them. Several while one replaces another.",
+        show_default="beside a ledger on SQLite, made with it; none on PostgreSQL",
+    ),
+]
+CheckpointFileOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="OKR_CHECKPOINT_FILE",
+        metavar="FILE",
+        help="Where each signed checkpoint is appended, for others to take.",
+        show_default="none",
     ),
 ]
 LogFormatOption = Annotated[

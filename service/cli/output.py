@@ -18,6 +18,7 @@ from projections.errors import ProjectionError
 from service.identity.watching import FileError
 from service.listening import AddressTaken
 from service.moving.files import FileUnusable
+from service.proofs.keys import KeyFileError
 from service.settings import SettingsError
 
 PIPED_WIDTH: Final = 160
@@ -29,6 +30,7 @@ EXPECTED: Final = (
     ExportRefused,
     FileError,
     FileUnusable,
+    KeyFileError,
     LogError,
     ProjectionError,
     SettingsError,

@@ -24,6 +24,7 @@ from ledger.log.contract import Append, EncodedEvent
 from ledger.log.database import Database
 from ledger.log.sqlite import datastore
 from ledger.log.sqlite.recorder import open_log
+from okr.v1 import audit_service_pb2 as audit
 from okr.v1 import events_pb2 as facts
 from okr.v1 import score_service_pb2 as scores
 from okr.v1.error_reason_pb2 import ErrorReason
@@ -201,6 +202,26 @@ def read_models_unavailable(at: Place) -> Refused:
         return me.refused(scores.GetTeamRequest(name="teams/x"))
 
 
+def proofs_off(at: Place) -> Refused:
+    """The server keeps no tree."""
+    with at.service(proofs="off") as me:
+        me.ask(team("x"))
+        return me.refused(audit.GetCheckpointRequest())
+
+
+def proof_not_ready(at: Place) -> Refused:
+    """Another program holds the write lock of the tree's file."""
+    with at.service() as me:
+        me.ask(team("x"))
+        me.ask(audit.GetInclusionProofRequest(name="events/1"))
+        with closing(sqlite3.connect(at.folder / "okr-ledger.proofs.db")) as other:
+            other.execute("BEGIN IMMEDIATE")
+            me.ask(team("y"))
+            error = me.refused(audit.GetInclusionProofRequest(name="events/2"), timeout=1)
+    assert error.info.metadata == {"position": "2", "covered": "1"}
+    return error
+
+
 def shutting_down(at: Place) -> Refused:
     """The lane has stopped while the server still listens."""
 
@@ -261,6 +282,8 @@ PROVOKED: Final[dict[str, tuple[StatusCode, Callable[[Place], Refused]]]] = {
     "OUTCOME_UNKNOWN": (StatusCode.UNAVAILABLE, outcome_unknown),
     "PROJECTION_STOPPED": (StatusCode.UNAVAILABLE, projection_stopped),
     "READ_MODELS_UNAVAILABLE": (StatusCode.UNAVAILABLE, read_models_unavailable),
+    "PROOFS_OFF": (StatusCode.FAILED_PRECONDITION, proofs_off),
+    "PROOF_NOT_READY": (StatusCode.UNAVAILABLE, proof_not_ready),
     "QUOTA_EXCEEDED": (StatusCode.RESOURCE_EXHAUSTED, quota_exceeded),
     "SHUTTING_DOWN": (StatusCode.UNAVAILABLE, shutting_down),
     "INTERNAL": (StatusCode.INTERNAL, internal),

@@ -18,7 +18,7 @@ from okr.v1.operations_service_pb2 import GetStatusRequest, GetStatusResponse
 from okr.v1.operations_service_pb2_grpc import OperationsServiceStub
 from okr.v1.score_service_pb2 import GetTeamRequest
 from okr.v1.score_service_pb2_grpc import ScoreServiceStub
-from server import READS, WRITES
+from server import PROOFS, READS, WRITES
 from tests.support.server_process import (
     ROOT,
     ServerProcess,
@@ -65,13 +65,15 @@ def test_it_tells_how_it_is(channel: grpc.Channel, server: ServerProcess) -> Non
     assert answer.head_position == answer.lane.events >= 1
     assert answer.lane.flushes >= 1
     assert answer.lane.waiting == 0
-    (projection,) = answer.projections
-    assert projection.projection.startswith("views/")
-    assert projection.stopped_position == 0
-    assert projection.lag_events == answer.head_position - projection.position
+    views, proofs = answer.projections
+    assert views.projection.startswith("views/")
+    assert proofs.projection == "proofs"
+    for projection in answer.projections:
+        assert projection.stopped_position == 0
+        assert projection.lag_events == answer.head_position - projection.position
 
 
-@pytest.mark.parametrize("name", ["", *WRITES, *READS])
+@pytest.mark.parametrize("name", ["", *WRITES, *READS, PROOFS])
 def test_everything_says_that_it_serves(channel: grpc.Channel, name: str) -> None:
     # The stub's types leave its methods out.
     health: Any = HealthStub(channel)
@@ -160,7 +162,9 @@ def test_a_signal_ends_it_in_good_order(tmp_path: Path, number: signal.Signals) 
         assert server.process.wait(20) == 0
         entries = sorted(server.entries(), key=lambda entry: entry["time"])
         events = [entry["event"] for entry in entries]
-    assert events == ["listening on", "call", "draining", "lane stopped", "stopped"]
+        made, *events = events
+        assert made == "made a key that signs checkpoints"
+        assert events == ["listening on", "call", "draining", "lane stopped", "stopped"]
 
 
 def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None:

@@ -31,6 +31,8 @@ BYTES = {
     # Of numbers, and of text that nobody can read.
     *("okr.v1.CycleSealed.key_result_digest", "okr.v1.Seal.key_result_digest"),
     *("okr.v1.EncryptedText.ciphertext", "okr.v1.EncryptedText.nonce"),
+    *("okr.v1.Checkpoint.root", "okr.v1.ConsistencyProof.hashes"),
+    *("okr.v1.InclusionProof.hashes", "okr.v1.InclusionProof.leaf_hash"),
 }
 ANY = {"okr.v1.Event.decoded_payload", "google.rpc.Status.details"}
 

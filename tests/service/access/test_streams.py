@@ -14,10 +14,6 @@ from grpc import aio
 from ledger.call import Caller as Name
 from okr.v1.ledger_service_pb2 import StreamCheckInsRequest, StreamCheckInsResponse
 from okr.v1.replay_service_pb2 import WatchEventsRequest, WatchEventsResponse
-from okr.v1.replay_service_pb2_grpc import (
-    ReplayServiceServicer,
-    add_ReplayServiceServicer_to_server,
-)
 from service.access.roles import Grants, Role
 from service.exchange import Gate
 from service.identity.principal import Metadata, Peer, Principal
@@ -48,14 +44,12 @@ class Issuer:
         return Principal(Name(ANNA), (), "token")
 
 
-class Endless(ReplayServiceServicer):
+async def endless(
+    request: WatchEventsRequest, context: aio.ServicerContext[Any, Any]
+) -> AsyncIterator[WatchEventsResponse]:
     """A watch that says something once and then waits."""
-
-    async def WatchEvents(
-        self, request: WatchEventsRequest, context: aio.ServicerContext[Any, Any]
-    ) -> AsyncIterator[WatchEventsResponse]:
-        yield WatchEventsResponse(position=1)
-        await asyncio.Event().wait()
+    yield WatchEventsResponse(position=1)
+    await asyncio.Event().wait()
 
 
 class Shop:
@@ -84,7 +78,12 @@ def shop() -> Shop:
 @pytest.fixture
 def channel(loop: LoopThread, shop: Shop) -> Iterator[grpc.Channel]:
     def add(server: aio.Server) -> None:
-        add_ReplayServiceServicer_to_server(Endless(), server)
+        handler = grpc.unary_stream_rpc_method_handler(
+            endless, WatchEventsRequest.FromString, WatchEventsResponse.SerializeToString
+        )
+        _, service, method = WATCH.split("/")
+        handlers = grpc.method_handlers_generic_handler(service, {method: handler})
+        server.add_generic_rpc_handlers((handlers,))
 
     async def write(_method: str, raw: bytes, *_: object) -> Answer:
         count = len(StreamCheckInsRequest.FromString(raw).requests)

@@ -132,11 +132,18 @@ def _copy(target: Path) -> Iterator[Unfinished]:
         try:
             with told(target, "write"):
                 made.file.truncate()
+                _remove_beside(made.path)
             yield made
             made.put()
         except BaseException:
             made.discard()
+            _remove_beside(made.path)
             raise
+
+
+def _remove_beside(file: Path) -> None:
+    for end in (*BESIDE, "-shm"):
+        file.with_name(file.name + end).unlink(missing_ok=True)
 
 
 def _is_open(source: Path) -> bool:

@@ -81,13 +81,15 @@ def test_the_asynchronous_client_does_the_same(
             for _ in range(BURST + 2):
                 await okr.ledger.CreateTeam(CreateTeamRequest())
             try:
-                await okr.ledger.CreateTeam(CreateTeamRequest(), timeout=0.05)
+                # Who waited a little longer than told may have saved up a call or two.
+                for _ in range(BURST):
+                    await okr.ledger.CreateTeam(CreateTeamRequest(), timeout=0.05)
             except OkrError as error:
                 return error.reason
         return ""
 
     assert loop.run(calls()) == "QUOTA_EXCEEDED"
-    assert len(set(ledger.asked)) == len(ledger.asked) == BURST + 2
+    assert len(set(ledger.asked)) == len(ledger.asked) >= BURST + 2
 
 
 @pytest.mark.parametrize(

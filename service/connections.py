@@ -23,6 +23,10 @@ OPTIONS: Final = (
     # acknowledged the settings, which is why the service looks too.
     ("grpc.max_metadata_size", METADATA_BYTES),
     ("grpc.absolute_max_metadata_size", METADATA_BYTES),
+    # By default it cancels calls at random while a thousand wait to be looked at; the service
+    # refuses by classes, and says why.
+    ("grpc.server.max_pending_requests", limits.OPENED),
+    ("grpc.server.max_pending_requests_hard_limit", limits.OPENED),
     # A connection whose other end is gone is noticed within 80 s, and callers may ping each 30 s
     # to notice the same of us.
     ("grpc.keepalive_time_ms", 60_000),

@@ -54,8 +54,9 @@ CONNECTIONS: Final = 4000
 CONNECTION_CALLS: Final = 1000
 """The most calls and streams of a connection at a time; clients keep further ones to themselves."""
 
-OPENED: Final = 30_000
-"""The most calls that have been begun and not ended, whether their requests have come or not."""
+OPENED: Final = 25_000
+"""The most calls that have been begun and not ended, whether their requests have come or not. Each
+holds some 19 KiB."""
 
 HEALTH_WATCHES: Final = 1000
 """The most watches of health at a time."""

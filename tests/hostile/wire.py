@@ -14,14 +14,18 @@ from benchmarks.frames import (
     ACK,
     CONTINUATION,
     DATA,
+    DEFAULT_WINDOW_BYTES,
     END_HEADERS,
     END_STREAM,
     GOAWAY,
     HEAD,
     HEADERS,
+    INITIAL_WINDOW_SIZE,
     PREFACE,
     RST_STREAM,
     SETTINGS,
+    WINDOW_UPDATE,
+    setting_pairs,
     settings,
 )
 from benchmarks.hpack import encode_integer
@@ -92,6 +96,7 @@ class Wire:
         if context is not None:
             self.socket = context.wrap_socket(self.socket, server_hostname=host)
         self._rest = b""
+        self._kept: list[Frame] = []
         self._speaks = greeting.startswith(PREFACE)
         if greeting:
             self.send(greeting)
@@ -121,8 +126,38 @@ class Wire:
             raw += raw_frame(kind, flags, stream, part)
         return self.send(raw + raw_frame(DATA, END_STREAM, stream, data))
 
+    def data(self, stream: int, body: bytes) -> None:
+        """Sends all of a call's data, as fast as the other end makes room for it."""
+        room = {0: DEFAULT_WINDOW_BYTES, stream: DEFAULT_WINDOW_BYTES}
+        at = 0
+        while at < len(body):
+            size = min(FRAME_BYTES, len(body) - at, *room.values())
+            if size > 0:
+                flags = END_STREAM if at + size == len(body) else 0
+                if not self.send(raw_frame(DATA, flags, stream, body[at : at + size])):
+                    return
+                at += size
+                room = {each: left - size for each, left in room.items()}
+                continue
+            for frame in self.frames():
+                if frame.kind == WINDOW_UPDATE and frame.stream in room:
+                    room[frame.stream] += struct.unpack(">I", frame.payload)[0]
+                if frame.kind == SETTINGS:
+                    for setting, value in setting_pairs(frame.payload):
+                        if setting == INITIAL_WINDOW_SIZE:
+                            room[stream] += value - DEFAULT_WINDOW_BYTES
+                if frame.kind in (RST_STREAM, GOAWAY) or frame.kind == HEADERS:
+                    self._kept.append(frame)
+                    return
+                if min(room.values()) > 0:
+                    break
+            else:
+                return
+
     def frames(self, seconds: float = SOCKET_SECONDS) -> Iterator[Frame]:
         """What the server sends, until it hangs up or says nothing for so long."""
+        while self._kept:
+            yield self._kept.pop(0)
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             self.socket.settimeout(left)

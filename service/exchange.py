@@ -17,8 +17,9 @@ from grpc_status import rpc_status
 
 from ledger.call import CALL, THREADS, Call
 from ledger.log.errors import LogUnavailable, OutcomeUnknown
-from ledger.refusals import Refusal
+from ledger.refusals import NotFound, Refusal
 from ledger.rpc import BULK, REQUESTS
+from service.access.screen import Screen
 from service.errors import Refused, told
 from service.identity.self_named import self_named
 from service.limits import CALL_SECONDS, METADATA_BYTES, RECHECK_SECONDS
@@ -117,6 +118,7 @@ class Exchange:
         "_load",
         "_method",
         "_path",
+        "_screen",
         "_timer",
         "_too_long",
     )
@@ -132,6 +134,7 @@ class Exchange:
         self._timer: asyncio.TimerHandle | None = None
         self._too_long = False
         self._account: Account | None = None
+        self._screen: Screen | None = None
         self._entry: dict[str, Any] = {"method": path, "code": "OK"}
 
     async def __aenter__(self) -> Self:
@@ -183,6 +186,8 @@ class Exchange:
         entry["authenticated_by"] = principal.credential
         if gate.quotas is not None and principal.authenticated:
             self._charge(gate.quotas, actor)
+        if gate.authority is not None:
+            self._screen = Screen(gate.authority, principal)
         if len(raw) > MESSAGE_BYTES:
             raise RequestTooLarge(len(raw), MESSAGE_BYTES)
         return principal
@@ -202,12 +207,35 @@ class Exchange:
         request = self._gate.validation.read(codec.parse, codec.request_name, raw)
         if request_id := getattr(request, "request_id", ""):
             self._entry["request_id"] = request_id
-        if (authority := self._gate.authority) is not None:
+        sight = None
+        if (authority := self._gate.authority) is not None and (screen := self._screen) is not None:
             await authority.access(principal).require(self._method, request)
-        CALL.set(Call(self._path, principal.caller, self._deadline))
+            screen.ask(request)
+            sight = screen.sight
+        CALL.set(Call(self._path, principal.caller, self._deadline, sight))
         if self._load.threads is not None:
             THREADS.set(self._load.threads)
         return principal, request
+
+    async def answered(
+        self, request: Message, ask: Callable[[Message], Awaitable[Message]]
+    ) -> Message:
+        """What a method answers, as far as the caller is shown it.
+
+        Raises:
+            NotFound: it is about something hidden, as if that did not exist.
+        """
+        response = await ask(request)
+        if await self.shows(response):
+            return response
+        if self._screen is not None and self._screen.ask(request):
+            # What it asks about was made private only now.
+            return await ask(request)
+        raise NotFound(request.name)  # type: ignore[attr-defined]  # else it has named what is hidden
+
+    async def shows(self, response: Message) -> bool:
+        """Whether the caller is shown an answer, out of which is taken what they are not."""
+        return self._screen is None or await self._screen.show(response)
 
     async def hand_over(self, raw: bytes, write: Write) -> bytes:
         """The response's bytes from the write lane, which checks the request itself.
@@ -218,23 +246,28 @@ class Exchange:
             Refused: the lane has refused it.
         """
         principal = await self.principal(raw)
-        forbidden = await self.permit(principal, raw)
+        raw, forbidden = await self.permit(principal, raw)
         answer = await write(raw, principal.caller, self._deadline, forbidden)
         if (authority := self._gate.authority) is not None and answer.position:
             await authority.landed(self._method, answer.position)
-        return self.took(answer)
+        told = self.took(answer)
+        if (screen := self._screen) is None:
+            return told
+        return await screen.show_written(self._method, told, answer.position)
 
-    async def permit(self, principal: Principal, raw: bytes) -> Places:
-        """Passes a write that is permitted; of one with many requests, those that are not.
+    async def permit(self, principal: Principal, raw: bytes) -> tuple[bytes, Places]:
+        """A write that is permitted; of one with many requests also those that are not.
+
+        What it says of something hidden is said of what does not exist.
 
         Raises:
             NotPermitted: it is not, or nothing in it can be.
             RequestUnreadable: the bytes are not what the method takes.
             LogUnavailable: the log cannot be asked what the request is about.
         """
-        authority = self._gate.authority
-        if authority is None:
-            return ()
+        authority, screen = self._gate.authority, self._screen
+        if authority is None or screen is None:
+            return raw, ()
         kind = REQUESTS[self._method]
         try:
             request = kind.FromString(raw)
@@ -242,9 +275,9 @@ class Exchange:
             raise RequestUnreadable(kind.DESCRIPTOR.full_name) from None
         access = authority.access(principal)
         if self._method in BULK:
-            return await access.refused(self._method, request)
+            return raw, await access.refused(self._method, request)
         await access.require(self._method, request)
-        return ()
+        return request.SerializeToString() if screen.ask(request) else raw, ()
 
     @asynccontextmanager
     async def rechecked(
@@ -329,6 +362,8 @@ class Exchange:
             if self._too_long and isinstance(error, asyncio.CancelledError):
                 error = self._stopped()
         status = None if error is None else self._status(error)
+        if status is not None and self._screen is not None:
+            status = await self._screen.tell(status)
         entry, gate = self._entry, self._gate
         gate.calls -= 1
         self._load.calls -= 1

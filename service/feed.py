@@ -96,7 +96,7 @@ class Feed:
             return
         caller, deadline = self._principal.caller, self._exchange.deadline
         # Decided here, so that messages come to the lane in their order.
-        forbidden = await self._exchange.permit(self._principal, message)
+        message, forbidden = await self._exchange.permit(self._principal, message)
         handed_over = self._write(message, caller, deadline, forbidden)
         self._under_way.append(asyncio.ensure_future(handed_over))
         self._sizes.append(len(message))

@@ -151,7 +151,8 @@ def surrounded(gate: Gate, path: str, handler: Handler) -> Handler | None:
         async def answer(raw: bytes, context: Context) -> bytes:
             async with Exchange(gate, load, path, context) as exchange:
                 _, request = await exchange.admit(raw, codec)
-                return exchange.seal(await unary(request, context), codec)
+                response = await exchange.answered(request, lambda r: unary(r, context))
+                return exchange.seal(response, codec)
 
         return grpc.unary_unary_rpc_method_handler(answer)
 
@@ -167,7 +168,8 @@ def surrounded(gate: Gate, path: str, handler: Handler) -> Handler | None:
                     aclosing(stream(request, context)) as responses,
                 ):
                     async for response in responses:
-                        await opened.write(exchange.seal(response, codec))
+                        if await exchange.shows(response):
+                            await opened.write(exchange.seal(response, codec))
 
         return grpc.unary_stream_rpc_method_handler(answers)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import lru_cache
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import structlog
 
 from ledger.log.errors import LogUnavailable
-from ledger.refusals import NotFound
 from service.access.deciding import Decision, Holder, alike, decide
 from service.access.resources import (
     ANY,
@@ -68,8 +68,11 @@ class Authority:
         upkeep: Fresh,
         policies: Held[Policies],
         grants: Held[Grants],
+        secret: str = "",
     ) -> None:
         self.directory = directory
+        self.secret: Final = secret or token_hex(16)
+        """An id that nothing has, and that no caller can know."""
         self._upkeep = upkeep
         self._policies = policies
         self._grants = grants
@@ -161,20 +164,14 @@ class Access:
 
         Raises:
             NotPermitted: it is not.
-            NotFound: it would be, and is about something that is hidden.
             LogUnavailable: the log cannot be asked whether something exists.
         """
         self._delegated()
-        hidden = ""
         for holder, need, found in await self._known(method, request):
             resource = found or self._absent(need)
             if not self.sees(resource):
-                assert isinstance(need.of, str)
-                hidden = hidden or need.of
                 resource = unknown(resource.kind)
             self._check(holder, need.action, resource)
-        if hidden:
-            raise NotFound(hidden)
 
     async def refused(self, method: str, request: Any) -> tuple[int, ...]:
         """The places, from 0, of the requests in a message that are not permitted, or are hidden.
@@ -217,7 +214,8 @@ class Access:
     async def _known(self, method: str, request: Any) -> list[Asked]:
         """What is asked for, by what the log holds now where something is not known."""
         asked = self._asked(method, request)
-        if any(found is None for _, _, found in asked):
+        # What is hidden takes as long as what there is not.
+        if any(found is None or not self.sees(found) for _, _, found in asked):
             await self._authority.caught_up()
             asked = self._asked(method, request)
         return asked

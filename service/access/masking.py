@@ -75,28 +75,27 @@ class Missing:
         return "/".join((collection, standing, *rest))
 
 
-def masked(status: bytes, hidden: Hidden, missing: Missing) -> bytes:
-    """An error, a serialised `google.rpc.Status`, that names nothing hidden.
+def masked(told: Status, hidden: Hidden, missing: Missing) -> Status:
+    """An error that names nothing hidden.
 
     What the caller has asked about is named as it was asked.
     """
 
-    def told(found: re.Match[str]) -> str:
+    def named(found: re.Match[str]) -> str:
         # A name that was cut short may be any that begins so.
         name = found[0]
         return UNSHOWN if name.endswith("…") or hidden(name) else name
 
     def without(text: str) -> str:
-        return missing.taken_out_of(_NAME.sub(told, text))
+        return missing.taken_out_of(_NAME.sub(named, text))
 
-    error = Status.FromString(status)
-    error.message = without(error.message)
-    for detail in error.details:
+    error = Status(code=told.code, message=without(told.message))
+    for detail in told.details:
         kind = GetMessageClass(Default().FindMessageTypeByName(detail.TypeName()))
-        told_detail = kind.FromString(detail.value)
-        _each_text(told_detail, without)
-        detail.Pack(told_detail)
-    return error.SerializeToString()
+        content = kind.FromString(detail.value)
+        _each_text(content, without)
+        error.details.add().Pack(content)
+    return error
 
 
 def _each_text(message: Any, change: Callable[[str], str]) -> None:

@@ -17,14 +17,20 @@ UNSHOWN: Final = "not all of what it is made of is shown"
 def without_hidden_steps(steps: Any, hidden: Callable[[str], bool]) -> bool:
     """Takes hidden steps out, in place; whether there were any.
 
-    A step that takes a hidden one in becomes a leaf with its number, so that the others still lead
-    to the score; what nothing leads to any more goes too.
+    A score that takes something hidden in becomes a leaf with its number, so that the others still
+    lead to the last one; the arithmetic between goes, and so does what nothing leads to any more.
     """
-    gone = {i for i, step in enumerate(steps) if hidden(step.subject)}
+    gone: set[int] = set()
+    for i, step in enumerate(steps):
+        # What has no subject is part of the arithmetic of the next step that has one.
+        if hidden(step.subject) or not (step.subject or gone.isdisjoint(step.inputs)):
+            gone.add(i)
     if not gone:
         return False
-    needed = {len(steps) - 1}
-    for i in range(len(steps) - 1, -1, -1):
+    last = len(steps) - 1
+    gone.discard(last)
+    needed = {last}
+    for i in range(last, -1, -1):
         if i in needed:
             _without(steps[i], gone)
             needed.update(steps[i].inputs, steps[i].because)

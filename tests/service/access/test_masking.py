@@ -78,7 +78,7 @@ def test_an_error_names_what_was_asked_for_and_nothing_else_that_is_hidden() -> 
     error.details.add().Pack(failure)
     error.details.add().Pack(BadRequest())
 
-    told = Status.FromString(masked(error.SerializeToString(), hidden, missing))
+    told = masked(error, hidden, missing)
 
     asked = "objectives/hidden/keyResults/asked"
     assert told.message == f"{asked} is below (not shown) and objectives/open"

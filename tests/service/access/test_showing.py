@@ -324,20 +324,27 @@ def test_an_explanation_leads_to_the_same_score_without_hidden_steps() -> None:
             ScoreStep(operation=Kind.OPERATION_ROUND, inputs=[0], value="0.2", subject=SECRET),
             ScoreStep(operation=Kind.OPERATION_FACT, value="0.8", subject=OPEN, event_position=8),
             ScoreStep(operation=Kind.OPERATION_CHOICE, text="MEAN_OF_OBJECTIVES"),
+            ScoreStep(operation=Kind.OPERATION_OR_ELSE, inputs=[1], value="0.2"),
             ScoreStep(
-                operation=Kind.OPERATION_MEAN, inputs=[1, 2], because=[3], value="0.5", label="mean"
+                operation=Kind.OPERATION_ROUND,
+                inputs=[4],
+                because=[3],
+                value="0.2",
+                subject="objectives/revenue",
             ),
-            ScoreStep(operation=Kind.OPERATION_ROUND, inputs=[4], value="0.5", subject="teams/t"),
+            ScoreStep(operation=Kind.OPERATION_MEAN, inputs=[2, 5], because=[3], value="0.5"),
+            ScoreStep(operation=Kind.OPERATION_ROUND, inputs=[6], value="0.5", subject="teams/t"),
         ],
     )
 
     assert left(explanation) is Left.PART
     assert str(evaluated(explanation)) == "0.500000000000"
-    chosen, mean, score = explanation.steps
-    assert chosen.text == "MEAN_OF_OBJECTIVES"
-    assert mean.operation == Kind.OPERATION_CONSTANT
-    assert (list(mean.inputs), list(mean.because)) == ([], [0])
-    assert list(score.inputs) == [1]
+    known, chosen, revenue, total, score = explanation.steps
+    assert (known.subject, chosen.text) == (OPEN, "MEAN_OF_OBJECTIVES")
+    assert revenue.operation == Kind.OPERATION_CONSTANT, "of it something hidden is a part"
+    assert (list(revenue.inputs), revenue.subject) == ([], "objectives/revenue")
+    assert (list(total.inputs), list(total.because)) == ([0, 2], [1])
+    assert list(score.inputs) == [3]
 
 
 def test_a_step_without_a_number_says_that_not_all_is_shown() -> None:

@@ -70,6 +70,31 @@ def test_a_copy_that_is_restored_twice_is_two_epochs(log: LedgerRecorder, file: 
     assert epochs == {1_790_000_000, 1_790_000_001}
 
 
+def test_a_file_that_is_put_in_its_place_is_noticed_and_left_alone(
+    log: LedgerRecorder, file: Path, tmp_path: Path
+) -> None:
+    log.append_batch([append("teams/a")], 10)
+    with closing(open_log(file, read_only=True)) as reader:
+        reader.head()
+        other = tmp_path / "other.db"
+        open_log(other).close()
+        before = other.read_bytes()
+        kept = file.rename(tmp_path / "kept.db")
+        for told in ("it is gone|it cannot be opened", "another file is in its place"):
+            for use in (
+                partial(log.append_batch, [append("teams/b")], 11),
+                partial(log.read, 0, 10),
+                reader.head,
+            ):
+                with pytest.raises(LogUnavailable, match=told):
+                    use()
+            if not file.exists():
+                file.write_bytes(before)
+        assert file.read_bytes() == before
+        kept.replace(file)
+        assert reader.head().position == 1
+
+
 def test_every_table_is_append_only(log: LedgerRecorder) -> None:
     with log.datastore.raw("read", writes=False) as connection:
         rows = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import structlog
-from cedarpy import is_authorized
+from cedarpy import AuthzResult, PolicySet, is_authorized
 
 from service.access.policies import Policies
 from service.access.resources import (
@@ -69,19 +69,8 @@ def decide(
     policies: Policies, chain: Chain, holder: Holder, action: str, resource: Resource
 ) -> Decision:
     """Whether the policies permit it; costs some 200 µs. What goes wrong denies."""
-    entities = list(_entities(chain, holder, resource))
     try:
-        result = is_authorized(
-            {
-                "principal": _uid(subject_of(holder.name).kind, holder.name),
-                "action": _uid("Action", action),
-                "resource": _uid(resource.kind, resource.name),
-                "context": {},
-            },
-            policies.parsed,
-            json.dumps(entities),
-            schema(),
-        )
+        result = asked(policies.parsed, chain, holder, action, resource)
     # Whatever it is: a decision that cannot be taken must not be taken for a permission.
     except Exception:
         log.exception("a decision could not be taken", action=action, principal=holder.name)
@@ -91,6 +80,27 @@ def decide(
         return Decision(permitted=False, policies=())
     told = tuple(policies.ids[reason] for reason in result.diagnostics.reasons)
     return Decision(result.allowed, tuple(sorted(told)))
+
+
+def asked(
+    parsed: PolicySet, chain: Chain, holder: Holder, action: str, resource: Resource
+) -> AuthzResult:
+    """What Cedar says.
+
+    Raises:
+        ValueError: the question does not fit the schema.
+    """
+    return is_authorized(
+        {
+            "principal": _uid(subject_of(holder.name).kind, holder.name),
+            "action": _uid("Action", action),
+            "resource": _uid(resource.kind, resource.name),
+            "context": {},
+        },
+        parsed,
+        json.dumps(list(_entities(chain, holder, resource))),
+        schema(),
+    )
 
 
 def alike(policies: Policies, holder: Holder, resource: Resource) -> tuple[Holder, Resource]:

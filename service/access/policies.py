@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -36,13 +36,14 @@ class Source:
 class Policies:
     """Policies that fit the schema, ready to be decided by.
 
-    `ids` are what each is called for people, by the id that Cedar gives it. `names_callers` and
-    `names_things` say that a policy names some person or service, or some other single thing:
-    else no decision depends on what they are called.
+    `ids` are what each is called for people, by the id that Cedar gives it, and `read` is each in
+    Cedar's JSON. `names_callers` and `names_things` say that a policy names some person or service,
+    or some other single thing: else no decision depends on what they are called.
     """
 
     parsed: PolicySet
-    ids: dict[str, str]
+    ids: Mapping[str, str]
+    read: Mapping[str, Any]
     names_callers: bool
     names_things: bool
 
@@ -104,13 +105,22 @@ def policies(own: Sequence[Source] = ()) -> Policies:
     told = json.loads(policies_to_json_str(text))
     if told["templates"]:
         raise PolicyError("templates grant nothing here: write a policy for each")
+    # Cedar numbers policies in the order of the text.
+    ids = [own for source in sources for own in _ids(source)]
     named = set(_named(told["staticPolicies"]))
     return Policies(
         PolicySet.from_str(text),
-        {key: _id(key, policy) for key, policy in told["staticPolicies"].items()},
+        {f"policy{number}": own for number, own in enumerate(ids)},
+        told["staticPolicies"],
         names_callers=bool(named & {PERSON, SERVICE}),
         names_things=bool(named - TREE - {PERSON, SERVICE}),
     )
+
+
+def _ids(source: Source) -> list[str]:
+    """What the policies of a text are called: by the annotation `@id`, or by their place in it."""
+    told = json.loads(policies_to_json_str(source.text))["staticPolicies"]
+    return [_id(source, number, told[f"policy{number}"]) for number in range(len(told))]
 
 
 def _faults(source: Source) -> Iterator[str]:
@@ -121,14 +131,14 @@ def _faults(source: Source) -> Iterator[str]:
         yield f"{source.name}: {' '.join(str(error).split())}"
         return
     for fault in validate_policies(source.text, schema()).errors:
-        policy = told.get(fault.policy_id)
-        which = f" {_id(fault.policy_id, policy)}" if policy else ""
-        yield f"{source.name}{which}: {' '.join(fault.error.split())}"
+        number = fault.policy_id.removeprefix("policy")
+        which = _id(source, int(number), told[fault.policy_id]) if number.isdigit() else source.name
+        said = " ".join(fault.error.split()).removeprefix(f"for policy `{fault.policy_id}`, ")
+        yield f"{source.name}: {which}: {said}"
 
 
-def _id(key: str, policy: dict[str, Any]) -> str:
-    """What a policy is called: by its annotation `@id`, or its place."""
-    return str(policy.get("annotations", {}).get("id") or key)
+def _id(source: Source, number: int, policy: Mapping[str, Any]) -> str:
+    return str(policy.get("annotations", {}).get("id") or f"{source.name}#{number + 1}")
 
 
 def _named(told: Any) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from server import serve
-from service.cli import identity, log, moving, projections
+from service.cli import identity, log, moving, policy, projections
 from service.cli.conformance import conformance
 from service.cli.follow import follow
 from service.cli.status import status
@@ -28,3 +28,4 @@ app.command("import")(moving.import_ledger)
 app.add_typer(projections.app, name="projections")
 app.add_typer(log.app, name="log")
 app.add_typer(identity.app, name="identity")
+app.add_typer(policy.app, name="policy")

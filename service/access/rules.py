@@ -42,7 +42,6 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "administer_cycle": (),
     "administer_teams": (),
     "administer_people": (),
-    "audit": (),
     "operate": (),
 }
 """The groups of actions, and the groups that each one is part of."""

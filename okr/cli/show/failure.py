@@ -69,6 +69,11 @@ NEXT: Final = {
     "server's operator why it does not take this one.",
     "IMPERSONATION": "Leave --actor out: your token or certificate says who you are. Only "
     "services give --on-behalf-of.",
+    "NOT_PERMITTED": "Ask the operator for a role that permits it. The name may be wrong, too: "
+    "what you may not do is refused alike whether the thing exists or not.",
+    "QUOTA_EXCEEDED": "Make fewer calls at a time, or fewer a second; the operator sets how many.",
+    "PROOFS_OFF": "Tell the operator: proofs are not turned on at this server.",
+    "PROOF_NOT_READY": "Ask again in a moment: a checkpoint is signed now and then.",
     "KEYS_UNAVAILABLE": "Send it again in a moment. If it stays: tell the operator that the "
     "issuer's keys cannot be fetched.",
     "INTERNAL": "Tell the operator the incident's id; it is in the server's log.",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ledger.event import EVENT_TYPES
 from projections.errors import FailingEvent
-from projections.event import Event, parsed
+from projections.event import Event, digest_of, parsed
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -40,11 +40,15 @@ class ReadModel:
 
 @dataclass(slots=True)
 class Batch:
-    """The rows of consecutive events by table, and the event that ended the batch early."""
+    """The rows of consecutive events by table, and the event that ended the batch early.
+
+    `digest` tells the last event from any other at its position; empty where there is none.
+    """
 
     last_position: int
     rows: dict[Table, list[Row]]
     failure: FailingEvent | None = None
+    digest: bytes = b""
 
 
 class Folding:
@@ -71,6 +75,7 @@ class Folding:
         """The rows of the records that follow a position, up to the first failing one."""
         rows: dict[Table, list[Row]] = {model.table: [] for model in self.models}
         result = Batch(after_position, rows)
+        last: Record | None = None
         for record in records:
             try:
                 self._add(rows, result.last_position + 1, record)
@@ -78,6 +83,9 @@ class Folding:
                 result.failure = failure
                 break
             result.last_position = record.position
+            last = record
+        if last is not None:
+            result.digest = digest_of(last)
         return result
 
     def _add(self, rows: dict[Table, list[Row]], expected: int, record: Record) -> None:

@@ -14,6 +14,7 @@ import structlog
 from projections.errors import RebuildRunning
 from projections.read_model import Folding
 from projections.store.claims import this_process
+from projections.store.tracking import is_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -114,8 +115,8 @@ class Building:
         return generation, 0
 
     def _tracked(self, generation: Generation) -> int | None:
-        """Where a generation is, None where it is of no use: never laid out, or past the log."""
+        """Where a generation is, None where it is of no use: never laid out, or of lost events."""
         if not generation.is_laid_out():
             return None
-        position = generation.tracked().position
-        return position if position <= self._source.head().position else None
+        tracked = generation.tracked()
+        return tracked.position if is_of(tracked, self._source) else None

@@ -87,7 +87,9 @@ class Generation:
             Overtaken: the tables are not at `before`.
         """
         with self._writer.begin() as connection:
-            self.tracker.advance(connection, self.identity.log_id, before, batch.last_position)
+            self.tracker.advance(
+                connection, self.identity.log_id, before, batch.last_position, batch.digest
+            )
             for table, rows in batch.rows.items():
                 insert_rows(connection, table, rows)
             tell(connection, self._log, batch.last_position)

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from projections.errors import ReadModelsUnavailable, TablesDiffer, TablesUnavailable
 from projections.store.comparing import compare
+from projections.store.tracking import is_of
 
 if TYPE_CHECKING:
     from projections.event import Followed
@@ -116,11 +117,11 @@ def _compared(views: Views, building: Building, source: Followed) -> Comparison:
     entry, claim = used
     try:
         with closing(views.generations.open(entry)) as serving:
-            position = serving.tracked().position
-        if position > source.head().position:
-            # They are of a log that was longer, before it was restored.
+            tracked = serving.tracked()
+        if not is_of(tracked, source):
+            # They are of what the log has lost when it was restored.
             return Comparison()
-        position = min(position, building.position)
+        position = min(tracked.position, building.position)
         rows, differences = compare(
             views.generations.log,
             entry.number,

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from eventsourcing.persistence import IntegrityError, Tracking, TrackingRecorder
-from sqlalchemy import Column, Table, insert, inspect, select, update
+from sqlalchemy import Column, LargeBinary, Table, insert, inspect, select, update
 
 from projections.errors import Overtaken
+from projections.event import digest_of
 from projections.store.tables import TABLES, TEXT, WHOLE
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     from projections.errors import FailingEvent
+    from projections.event import Followed
 
 tracking = Table(
     "tracking",
@@ -24,6 +26,8 @@ tracking = Table(
     Column("version", TEXT, nullable=False),
     Column("epoch", WHOLE, nullable=False),
     Column("position", WHOLE, nullable=False),
+    # Tells the event at the position from any other that the log may come to have there.
+    Column("digest", LargeBinary, nullable=False),
     # Where the projection stopped and why; 0 and empty while it runs.
     Column("stopped_position", WHOLE, nullable=False),
     Column("stopped_reason", TEXT, nullable=False),
@@ -34,11 +38,12 @@ PROJECTION: Final = "views"
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """A row: `position` is the last event that the tables hold."""
+    """A row: `position` is the last event that the tables hold, `digest` tells it from others."""
 
     version: str
     epoch: int
     position: int
+    digest: bytes
     stopped_position: int
     stopped_reason: str
 
@@ -87,6 +92,7 @@ class Tracker(TrackingRecorder):
                 tracking.c.version,
                 tracking.c.epoch,
                 tracking.c.position,
+                tracking.c.digest,
                 tracking.c.stopped_position,
                 tracking.c.stopped_reason,
             ).where(tracking.c.projection == PROJECTION, tracking.c.log_id == log_id)
@@ -108,13 +114,18 @@ class Tracker(TrackingRecorder):
                 version=self._version,
                 epoch=self._epoch,
                 position=position,
+                digest=b"",
                 stopped_position=0,
                 stopped_reason="",
             )
         )
 
-    def advance(self, connection: Connection, log_id: str, before: int, after: int) -> None:
+    def advance(
+        self, connection: Connection, log_id: str, before: int, after: int, digest: bytes = b""
+    ) -> None:
         """Moves from one position to a later one, in the caller's transaction.
+
+        `digest` tells the event there from others.
 
         Raises:
             Overtaken: the tables are not at `before`, or hold another version or epoch.
@@ -128,7 +139,7 @@ class Tracker(TrackingRecorder):
                 tracking.c.epoch == self._epoch,
                 tracking.c.position == before,
             )
-            .values(position=after, stopped_position=0, stopped_reason="")
+            .values(position=after, digest=digest, stopped_position=0, stopped_reason="")
         )
         if moved.rowcount != 1:
             raise Overtaken(before)
@@ -140,6 +151,17 @@ class Tracker(TrackingRecorder):
             .where(tracking.c.projection == PROJECTION, tracking.c.log_id == log_id)
             .values(stopped_position=failure.position, stopped_reason=str(failure))
         )
+
+
+def is_of(tracked: Tracked, source: Followed) -> bool:
+    """Whether the log has the last event that the tables hold, and no other in its place.
+
+    If it has not, it was set back to an earlier state: events that came to differ stay different.
+    """
+    if not tracked.position:
+        return True
+    found = source.read(tracked.position - 1, 1)
+    return bool(found) and digest_of(found[0]) == tracked.digest
 
 
 def is_laid_out(connection: Connection) -> bool:

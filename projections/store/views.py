@@ -18,7 +18,7 @@ from projections.store.database import UNAVAILABLE, dialect_of
 from projections.store.generations import Generations
 from projections.store.progress import Progress
 from projections.store.tables import TABLES
-from projections.store.tracking import PROJECTION
+from projections.store.tracking import PROJECTION, is_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -88,21 +88,24 @@ class Views:
     def open(self, source: Followed) -> int | None:
         """Opens the generation that serves; the position that it holds.
 
-        Removes those before it that nobody uses. None if there is none yet, or if it is ahead of
-        the log's head: the log was restored from an older copy, and a generation has to be built
+        Removes those before it that nobody uses. None if there is none yet, or if it holds what the
+        log does not: the log was restored from an older copy, and a generation has to be built
         anew.
         """
         if not self.look():
             return None
-        position = self.tracked().position
-        # The head after the position: another process may follow while the log grows.
-        if position > source.head().position:
-            log.warning("read models are built anew", reason="they are ahead of the log")
+        tracked = self.tracked()
+        if not is_of(tracked, source):
+            reason = f"the log has not the event that they have at {tracked.position}"
+            log.warning(
+                "read models are built anew",
+                reason=f"{reason}: if it was restored, begin a new epoch",
+            )
             self._retire()
             return None
-        self.reach(position)
+        self.reach(tracked.position)
         self.sweep()
-        return position
+        return tracked.position
 
     def build(self, source: Followed, *, afresh: bool = False) -> Building:
         """A new generation beside the one that serves; whoever asks closes it.

@@ -40,10 +40,13 @@ def test_a_ledger_that_grows_is_not_followed_from_the_start(tmp_path: Path) -> N
     views.close()
 
 
-@pytest.mark.parametrize("change", ["log", "epoch", "restored and shorter"])
+@pytest.mark.parametrize("change", ["log", "epoch", "restored", "restored and grown otherwise"])
 def test_tables_of_another_log_are_made_anew(tmp_path: Path, change: str) -> None:
     made(tmp_path, quarter(Feed(), check_ins=20))
     other = quarter(Feed(), check_ins=5)
+    if change == "restored and grown otherwise":
+        for number in range(30):
+            other.add(facts.CycleDrafted(cycle=f"cycles/other-{number}"))
     if change == "log":
         other.log_id = "9e107d9d-372b-4cb6-a1f3-000000000002"
     elif change == "epoch":

@@ -4,7 +4,9 @@ isort:skip_file
 Reads of history: who changed what, when, why, and what that did to the scores.
 
 `at_least_as_fresh` (20) and `as_of` (21) mean what they mean in the score service; lists of
-history take from `as_of` what was known and the last effective day to include.
+history take from `as_of` what was known and the last effective day to include. What is hidden
+from the caller is left out as there, of events too, so that positions have gaps; filters do not see
+it.
 
 Filters are a subset of AIP-160 (https://google.aip.dev/160): comparisons `field operator value`,
 joined by AND, OR and NOT (or `-`) in capitals, and parentheses, at most 20 within each other. OR

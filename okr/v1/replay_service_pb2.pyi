@@ -13,6 +13,10 @@ The server reads on only when the transport has taken the answer before, so a sl
 its own stream slow and costs the server no memory. A watch ends only with an error: UNAVAILABLE
 with the reason SHUTTING_DOWN when the server goes (open it again, here or at another server),
 RESOURCE_EXHAUSTED with OVERLOADED and a `google.rpc.RetryInfo` where too many streams are open.
+
+Events about objectives that are private and not for the caller are left out; positions have gaps
+there, and tokens lead past them. Scores and statuses take in what is hidden. What is made private
+while a stream lasts is hidden from then on.
 """
 
 from collections import abc as _abc
@@ -189,7 +193,8 @@ class ReplayFrame(_message.Message):
         """What had happened since the frame before, in order of position: events of the cycle, or of the
         team in it, as WatchEvents tells them apart. By the knowledge of then those that were learnt
         since; by that of now those that hold from a day since. At most 500 and 1 MiB; the first frame
-        has all that went before it.
+        has all that went before it. Without those that are hidden from the caller: a frame of such an
+        event has no events, and may have moves.
         """
 
     @_builtins.property
@@ -322,7 +327,9 @@ class WatchEventsResponse(_message.Message):
     catches up, or when the caller is slower than the ledger grows.
     """
     position: _builtins.int
-    """Every event up to this position was delivered, or held back by the filters. Never decreases."""
+    """Every event up to this position was delivered, or held back by the filters, or is hidden from
+    the caller. Never decreases.
+    """
     token: _builtins.str
     """Token of that position: pass it as `resume_token` to go on after this answer."""
     @_builtins.property
@@ -420,7 +427,8 @@ class WatchScoresResponse(_message.Message):
     @_builtins.property
     def event_positions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Positions of the events since the answer before that bear on these scores, in order, whether
-        they moved one or not; the latest 1 000 where there are more.
+        they moved one or not; the latest 1 000 where there are more. Without those that are hidden from
+        the caller, which may have moved one all the same.
         """
 
     def __init__(

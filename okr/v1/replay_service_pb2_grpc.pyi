@@ -13,6 +13,10 @@ The server reads on only when the transport has taken the answer before, so a sl
 its own stream slow and costs the server no memory. A watch ends only with an error: UNAVAILABLE
 with the reason SHUTTING_DOWN when the server goes (open it again, here or at another server),
 RESOURCE_EXHAUSTED with OVERLOADED and a `google.rpc.RetryInfo` where too many streams are open.
+
+Events about objectives that are private and not for the caller are left out; positions have gaps
+there, and tokens lead past them. Scores and statuses take in what is hidden. What is made private
+while a stream lasts is hidden from then on.
 """
 
 from collections import abc as _abc

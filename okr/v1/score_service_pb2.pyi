@@ -6,6 +6,11 @@ Reads of plans and scores, now or as of an instant.
 Every read takes, under the same field numbers everywhere, `at_least_as_fresh` (20) and `as_of`
 (21), and answers with the position that it was served at. What is not known or does not hold
 at the instants asked for is NOT_FOUND.
+
+Where access is decided by policies, so is an objective that is private (`Visibility`) and not for
+the caller, with all that is of it. Answers go without it: lists have no line for it, and their pages
+are as long as if it did not exist. The numbers of teams, cycles and of what it contributes to are
+the same for all callers, and take it in.
 """
 
 from collections import abc as _abc

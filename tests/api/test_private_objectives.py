@@ -10,6 +10,7 @@ import grpc
 import pytest
 from google.protobuf import text_format
 from google.protobuf.message import Message
+from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
 from okr.v1 import audit_service_pb2 as audit
@@ -237,3 +238,24 @@ def test_no_step_of_an_explanation_is_of_a_hidden_event(told: Told) -> None:
 def test_the_paths_of_all_reads_were_asked(told: Told) -> None:
     paths = {path_of(request) for request in told.asked}
     assert len(paths) > 35
+
+
+def test_a_hidden_event_or_lesson_is_not_there(told: Told) -> None:
+    everything = audit.ListEventsRequest(page_size=1000)
+    shown = {each.name for each in told.outsider.ask(everything).events}
+    hidden = [e.name for e in told.auditor.ask(everything).events if e.name not in shown]
+    assert len(hidden) > 20
+    for kind, names, absent in (
+        (audit.GetEventRequest, hidden, "events/99999"),
+        (scores.GetLessonRequest, ["cycles/q3/lessons/1"], "cycles/q3/lessons/9"),
+        (scores.GetAmendmentRequest, ["cycles/q3/amendments/1"], "cycles/q3/amendments/9"),
+    ):
+        missing = answer(told.outsider, kind(name=absent))
+        for name in names:
+            there = answer(told.outsider, kind(name=name))
+            assert said(there, name) == said(missing, absent)
+
+
+def said(raw: bytes, name: str) -> str:
+    """A refusal as text, without the name that was asked for."""
+    return text_format.MessageToString(Status.FromString(raw)).replace(name, "NAME")

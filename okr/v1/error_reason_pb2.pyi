@@ -214,7 +214,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The `reason` of the `google.rpc.ErrorInfo` in every error of this package, without the prefix
     ERROR_REASON_, for example "ETAG_MISMATCH"; its `domain` is "okr.v1". Reasons are stable,
-    messages are for people and may change.
+    messages are for people and may change. "(not shown)" stands for the name of what is hidden from
+    the caller.
     """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0

@@ -153,11 +153,13 @@ class Event(_message.Message):
     """Name: "events/{position}"."""
     metadata: _builtins.bytes
     """The stored bytes of the circumstances, an `EventMetadata`. Hash these, never a
-    re-serialisation; proofs.proto says how.
+    re-serialisation; proofs.proto says how. Absent where they name something that is hidden from
+    the caller.
     """
     payload: _builtins.bytes
     """The stored bytes of the fact, a message of the type that the header names. Hash these, never
-    a re-serialisation.
+    a re-serialisation. Absent where they name something that is hidden from the caller, as a
+    dependant or a part of several; `decoded_payload` is then without it.
     """
     @_builtins.property
     def header(self) -> Global___EventHeader:

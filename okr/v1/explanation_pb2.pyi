@@ -55,6 +55,9 @@ class ScoreStep(_message.Message):
     A step has a number, or it has none ("no value"). Numbers are exact: calculate with fractions,
     and round nothing before a ROUND step says so. Unless its operation says otherwise, a step one
     of whose inputs has no value has none either.
+
+    A score that stands on something hidden from the caller is a CONSTANT, without the arithmetic that
+    leads to it.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -330,7 +330,9 @@ class PlanComparison(_message.Message):
 
     @_builtins.property
     def totals(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlanChangeTotal]:
-        """The kinds that occur, in the order of their numbers."""
+        """The kinds that occur, in the order of their numbers; what is hidden from the caller is not
+        counted.
+        """
 
     def __init__(
         self,

@@ -1087,7 +1087,7 @@ class Adjustment(_message.Message):
     @_builtins.property
     def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___AdjustmentChange]:
         """What it changed, in order. Of a proposal, what it would have changed when it was made, at
-        positions 0.
+        positions 0. Without what is hidden from the caller; one that is about nothing else is hidden.
         """
 
     @_builtins.property
@@ -1369,7 +1369,9 @@ class TeamScore(_message.Message):
     band: Global___Band.ValueType
     """Colour of the score."""
     objective_count: _builtins.int
-    """How many objectives of its own and its sub-teams count in its score."""
+    """How many objectives of its own and its sub-teams count in its score, those included that are
+    hidden from the caller.
+    """
     @_builtins.property
     def team(self) -> Global___Team:
         """The team as known and in force."""
@@ -1451,7 +1453,9 @@ class Scorecard(_message.Message):
 
     @_builtins.property
     def objectives(self) -> _containers.RepeatedCompositeFieldContainer[Global___ObjectiveScore]:
-        """The objectives of these teams, by team in the order above, then in order of creation."""
+        """The objectives of these teams, by team in the order above, then in order of creation. Without
+        those that are hidden from the caller, which count in the scores above all the same.
+        """
 
     @_builtins.property
     def seal(self) -> Global___Seal:
@@ -1619,7 +1623,9 @@ class Seal(_message.Message):
 
     @_builtins.property
     def objective_scores(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.FinalScore]:
-        """Scores of the objectives, abandoned ones included, in ascending order of name."""
+        """Scores of the objectives, abandoned ones included, in ascending order of name. Without those
+        that are hidden from the caller, whose key results are in the digest below.
+        """
 
     @_builtins.property
     def reopening(self) -> Global___Reopening:
@@ -2515,7 +2521,8 @@ class ScoreAttribution(_message.Message):
     @_builtins.property
     def movements(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScoreMovement]:
         """The movements in order; of more than 1 000 those 1 000 that moved it furthest.
-        ListScoreChanges has them all.
+        ListScoreChanges has them all. Without those by what is hidden from the caller, which are in the
+        parts above.
         """
 
     def __init__(

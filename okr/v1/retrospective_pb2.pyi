@@ -588,7 +588,9 @@ class Retrospective(_message.Message):
 
     @_builtins.property
     def discipline_by_owner(self) -> _containers.RepeatedCompositeFieldContainer[Global___Discipline]:
-        """The same by owner, by name; key results without one are counted under an empty name."""
+        """The same by owner, by name; key results without one are counted under an empty name. Without
+        owners of nothing that the caller is shown.
+        """
 
     @_builtins.property
     def discipline_by_team(self) -> _containers.RepeatedCompositeFieldContainer[Global___Discipline]:

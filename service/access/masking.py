@@ -106,7 +106,8 @@ def _each_text(message: Any, change: Callable[[str], str]) -> None:
             else:
                 setattr(message, field.name, change(value))
         elif field.message_type is not None and field.message_type.GetOptions().map_entry:
-            for key in value:
+            # A map that is written to may lose its place.
+            for key in list(value):
                 value[key] = change(value[key])
         elif field.message_type is not None:
             for each in value if field.is_repeated else (value,):

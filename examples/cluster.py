@@ -198,8 +198,8 @@ def verify(tell: Narrator, members: list[Member], settings: dict[str, str], crow
         "Event by event, from both servers; then the read models are built anew beside those that"
         " serve, compared with them, and asked once more.",
     )
-    told = operate(settings, "log", "check")
-    tell.check(f"okr-ledger log check: {told.strip()}", holds="all in order" in told)
+    told = operate(settings, "verify")
+    tell.check(f"okr-ledger verify: {told.strip()}", holds="all in order" in told)
     clients = [OkrClient(member.address) for member in members]
     try:
         here, there = ([*events(okr)] for okr in clients)

@@ -123,6 +123,16 @@ class LedgerContradicted(ProjectionError):
 
 
 @dataclass(eq=False)
+class ProofsMissing(ProjectionError):
+    """What was asked of the proofs is not there; `reason` is a sentence."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+@dataclass(eq=False)
 class ProofNotReady(ProjectionError):
     """No checkpoint covers the position yet; `covered` is the last one that one does."""
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from okr.proofs import note
@@ -75,7 +76,7 @@ def parsed(text: str) -> Checkpoint:
 def notes_in(text: str) -> list[str]:
     """The notes of a text that has one after the other; one that was cut off is among them."""
     begins = [found.start() for found in _ORIGIN_LINE.finditer(text)]
-    return [text[begin:end] for begin, end in zip(begins, [*begins[1:], None], strict=True)]
+    return [text[begin:end] for begin, end in pairwise([*begins, len(text)])]
 
 
 def opened(written: str, keys: Iterable[VerifierKey]) -> tuple[Checkpoint, Note]:

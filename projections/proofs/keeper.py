@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from threading import Event
 
     from ledger.event import Record
-    from ledger.log.contract import Head, LogIdentity
+    from ledger.log.contract import Epoch, Head, LogIdentity
     from okr.proofs.note import SigningKey
     from projections.proofs.store import ProofStore
     from projections.store.progress import Progress
@@ -60,7 +60,11 @@ class Source(Protocol):
 
     def identity(self) -> LogIdentity: ...
 
+    def epochs(self) -> list[Epoch]: ...
+
     def head(self) -> Head: ...
+
+    def position_at(self, recorded_us: int) -> int: ...
 
     def read(self, after_position: int, limit: int) -> list[Record]: ...
 
@@ -167,7 +171,10 @@ class Keeper:
         """The kept tree, held against the log's end and against what was signed last."""
         self._confirm()
         identity = self._source.identity()
-        kept = self._store.open(identity, self._source.head().position)
+        begun = [
+            (each.epoch, self._source.position_at(each.begun_us)) for each in self._source.epochs()
+        ]
+        kept = self._store.open(identity, begun)
         self._store.add_keys([str(key.verifier) for key in self._keys])
         with self._store.reading() as reading:
             latest = reading.latest()

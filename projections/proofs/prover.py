@@ -47,7 +47,7 @@ class Prover:
                 raise NotFound(f"checkpoints/{size or 0}")
             return api.GetCheckpointResponse(
                 checkpoint=_shown(signed),
-                verifier_keys=reading.keys(),
+                verifier_keys=reading.verifiers(),
                 **self._served(signed.checkpoint.size),
             )
 

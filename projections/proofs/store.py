@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import and_, delete, exists, func, insert, inspect, select, update
 
 from okr.proofs.checkpoint import Checkpoint
+from okr.proofs.tree import HASH_BYTES
 from projections.errors import LedgerContradicted, Overtaken
 from projections.proofs.tables import (
     TABLES,
@@ -22,7 +23,7 @@ from projections.proofs.tables import (
     tree,
     writer,
 )
-from projections.proofs.tiles import Growth, Tile, Tiles
+from projections.proofs.tiles import WIDTH, Growth, Tile, Tiles
 from projections.store.database import begin_alone, make_room, reads_told
 
 if TYPE_CHECKING:
@@ -81,10 +82,19 @@ class TreeReading:
         query = query.order_by(checkpoints.c.size, checkpoints.c.epoch).limit(limit)
         return [self._made(row) for row in self._connection.execute(query).mappings()]
 
-    def keys(self) -> list[str]:
+    def verifiers(self) -> list[str]:
         """The keys that have signed, as text."""
         query = select(keys.c.verifier).order_by(keys.c.verifier)
         return list(self._connection.execute(query).scalars())
+
+    def leaves(self, after: int, limit: int) -> Iterator[bytes]:
+        """The hashes of up to `limit` leaves after the first `after`, in order."""
+        end = min(after + limit, self.kept.size)
+        for tile in range(after // WIDTH, -(-end // WIDTH)):
+            hashes = self._tile(0, tile) if (tile + 1) * WIDTH <= self.kept.size else self.kept.tail
+            for index in range(max(after, tile * WIDTH), min(end, (tile + 1) * WIDTH)):
+                at = index % WIDTH * HASH_BYTES
+                yield hashes[at : at + HASH_BYTES]
 
     def lost(self) -> int:
         """How many checkpoints do not count: they are of events that a restore has lost."""
@@ -129,16 +139,17 @@ class ProofStore:
         with reads_told(), self._reader.connect() as connection:
             return bool(inspect(connection).has_table(tree.name))
 
-    def open(self, identity: LogIdentity, head: int) -> Kept:
+    def open(self, identity: LogIdentity, begun: Sequence[tuple[int, int]]) -> Kept:
         """The tree, made where there is none; an empty one again in a new epoch.
 
-        An epoch that nobody has told of begins at `head`.
+        `begun` are the log's epochs, each with how many events it began after.
 
         Raises:
             LedgerContradicted: the tree and what was signed are of another ledger.
         """
         self._lay_out()
-        self.begin_epoch(identity.epoch, head)
+        for epoch, size in begun:
+            self.begin_epoch(epoch, size)
         with self._writer.begin() as connection:
             begin_alone(connection)
             kept = _tree(connection, self._log_id)
@@ -153,7 +164,6 @@ class ProofStore:
 
     def begin_epoch(self, epoch: int, size: int) -> None:
         """Keeps how many events the ledger had when an epoch began, unless that is kept already."""
-        self._lay_out()
         with self._writer.begin() as connection:
             begin_alone(connection)
             if not connection.execute(select(exists().where(epochs.c.epoch == epoch))).scalar():

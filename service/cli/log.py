@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from contextlib import closing
-from itertools import islice
-from typing import Annotated, Final
 
 import typer
 
 from ledger.log.opening import open_log
 from service.cli.options import DatabaseSchema, DatabaseUrl
-from service.cli.output import console, failures_told, progress
-from service.log_check import faults
+from service.cli.output import console, failures_told
 from service.settings import Settings
 
 app = typer.Typer(no_args_is_help=True)
-
-FAULTS_TOLD: Final = 20
 
 
 @app.callback()
@@ -41,28 +36,3 @@ def new_epoch(database_url: DatabaseUrl = None, database_schema: DatabaseSchema 
     console().print(
         f"epoch {identity.epoch} of ledger {identity.log_id} begins after {head} events"
     )
-
-
-@app.command()
-def check(
-    database_url: DatabaseUrl = None,
-    database_schema: DatabaseSchema = None,
-    at_most: Annotated[int, typer.Option(help="Faults to print at most.")] = FAULTS_TOLD,
-) -> None:
-    """Walk the whole log: places without gaps, times in order, every event readable.
-
-    Only reads, so it may run beside the server. Ends with exit code 1 if anything is wrong.
-    """
-    with failures_told():
-        settings = Settings.read(database_url=database_url, database_schema=database_schema)
-        with closing(open_log(settings.database, read_only=True)) as ledger:
-            head = ledger.head().position
-            with progress("checking", head) as shown:
-                (task,) = shown.task_ids
-                told = faults(ledger, lambda at: shown.update(task, completed=at))
-                found = list(islice(told, at_most))
-    output = console()
-    for fault in found:
-        output.print(fault)
-    output.print(f"{head} events: {f'{len(found)} or more faults' if found else 'all in order'}")
-    raise typer.Exit(1 if found else 0)

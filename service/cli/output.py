@@ -20,12 +20,14 @@ from service.listening import AddressTaken
 from service.moving.files import FileUnusable
 from service.proofs.keys import KeyFileError
 from service.settings import SettingsError
+from service.verification.published import CheckpointsUnusable
 
 PIPED_WIDTH: Final = 160
 """Columns of tables that nobody looks at in a terminal."""
 
 EXPECTED: Final = (
     AddressTaken,
+    CheckpointsUnusable,
     ConformanceFileError,
     ExportRefused,
     FileError,
@@ -44,14 +46,14 @@ def console() -> Console:
 
 
 @contextmanager
-def failures_told() -> Iterator[None]:
-    """Ends the command with exit code 1 and a sentence when something expected goes wrong."""
+def failures_told(code: int = 1) -> Iterator[None]:
+    """Ends the command with an exit code and a sentence when something expected goes wrong."""
     try:
         yield
     except EXPECTED as error:
         for line in str(error).splitlines():
             typer.echo(f"okr-ledger: {line}", err=True)
-        raise typer.Exit(1) from None
+        raise typer.Exit(code) from None
 
 
 @contextmanager

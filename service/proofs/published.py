@@ -26,7 +26,7 @@ class CheckpointFile:
         if not signed.signatures:
             return
         try:
-            self._append(signed.written.encode())
+            self.append(signed)
         except OSError as error:
             log.warning(
                 "a checkpoint was not published",
@@ -35,7 +35,13 @@ class CheckpointFile:
                 reason=error.strerror,
             )
 
-    def _append(self, written: bytes) -> None:
+    def append(self, signed: Signed) -> None:
+        """The same of any checkpoint.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        written = signed.written.encode()
         with self._path.open("ab+") as file:
             length = file.seek(0, os.SEEK_END)
             file.seek(max(0, length - len(written)))

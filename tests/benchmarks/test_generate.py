@@ -21,7 +21,7 @@ from okr.v1 import ledger_service_pb2 as api
 from okr.v1.event_record_pb2 import EventMetadata
 from okr.v1.events_pb2 import CheckInRecorded
 from okr.v1.score_service_pb2 import GetScorecardRequest
-from service.log_check import faults
+from service.verification.walk import faults
 from tests.support.scenario import Scenario
 from tests.support.serving import shared_loop
 from tests.support.whole import whole_service

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 
 from ledger.event import Record
-from ledger.log.contract import Head, LogIdentity
+from ledger.log.contract import Epoch, Head, LogIdentity
 from ledger.values import date_message
 from okr.v1 import events_pb2 as facts
 from okr.v1.event_record_pb2 import EventMetadata
@@ -43,10 +43,20 @@ class Feed:
     log_id: str = "9e107d9d-372b-4cb6-a1f3-000000000001"
     epoch: int = 1
     records: list[Record] = field(default_factory=list)
+    begun_us: dict[int, int] = field(default_factory=dict)
     reads: int = 0
 
     def identity(self) -> LogIdentity:
         return LogIdentity(self.log_id, self.epoch)
+
+    def epochs(self) -> list[Epoch]:
+        return [
+            Epoch(self.log_id, epoch, self.begun_us.get(epoch, START_US))
+            for epoch in range(1, self.epoch + 1)
+        ]
+
+    def position_at(self, recorded_us: int) -> int:
+        return sum(record.recorded_us <= recorded_us for record in self.records)
 
     def head(self) -> Head:
         return Head(len(self.records), self.records[-1].recorded_us if self.records else 0)

@@ -21,19 +21,24 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "command",
+    ("command", "code"),
     [
-        ["log", "check"],
-        ["log", "new-epoch"],
-        ["projections", "rebuild"],
-        ["follow"],
-        ["export", "x.okr"],
-        ["backup", "x.db"],
+        (["verify"], 3),
+        (["checkpoint", "show"], 1),
+        (["checkpoint", "publish", "file"], 1),
+        (["checkpoint", "rebuild"], 1),
+        (["log", "new-epoch"], 1),
+        (["projections", "rebuild"], 1),
+        (["follow"], 1),
+        (["export", "x.okr"], 1),
+        (["backup", "x.db"], 1),
     ],
 )
-def test_a_command_makes_no_ledger_where_there_is_none(tmp_path: Path, command: list[str]) -> None:
+def test_a_command_makes_no_ledger_where_there_is_none(
+    tmp_path: Path, command: list[str], code: int
+) -> None:
     told = CliRunner().invoke(app, command)
-    assert told.exit_code == 1
+    assert told.exit_code == code
     assert told.stderr.startswith("okr-ledger: cannot open okr-ledger.db")
     assert not list(tmp_path.iterdir())
 
@@ -47,8 +52,8 @@ def test_an_import_makes_no_ledger_of_a_file_that_is_none(tmp_path: Path) -> Non
 
 
 def test_a_setting_that_is_wrong_is_named() -> None:
-    told = CliRunner().invoke(app, ["log", "check", "--database-url", "mysql://x"])
-    assert told.exit_code == 1
+    told = CliRunner().invoke(app, ["verify", "--database-url", "mysql://x"])
+    assert told.exit_code == 3
     assert told.stderr.startswith("okr-ledger: --database-url (OKR_DATABASE_URL): ")
 
 
@@ -90,6 +95,8 @@ def conformance(folder: Path, cases: list[dict[str, object]]) -> Result:
         ["serve"],
         ["follow"],
         ["status"],
+        ["verify"],
+        ["checkpoint"],
         ["conformance"],
         ["projections"],
         ["log"],

@@ -212,7 +212,7 @@ def test_status_fails_where_no_server_is(tmp_path: Path) -> None:
 
 
 def test_a_log_in_order_passes_the_check_beside_its_server(server: ServerProcess) -> None:
-    told = okr_ledger(server.log.parent, "log", "check")
+    told = okr_ledger(server.log.parent, "verify")
     assert told.returncode == 0, told.stderr
     assert "all in order" in told.stdout
 

@@ -103,7 +103,7 @@ def test_killed_exports_and_imports_go_on(
             *("import", str(whole), *where(other)),
             once=lambda began=began, seconds=seconds: time.monotonic() > began + seconds,  # type: ignore[misc]
         ):
-            assert okr_ledger(tmp_path, "log", "check", *where(other)).returncode == 1
+            assert okr_ledger(tmp_path, "verify", *where(other)).returncode == 3
     done(tmp_path, "import", str(whole), *where(other))
     done(tmp_path, "export", str(tmp_path / "again.okr"), *where(other))
     assert (tmp_path / "again.okr").read_bytes() == whole.read_bytes()
@@ -123,7 +123,7 @@ def test_a_killed_backup_and_restore_leave_nothing_that_looks_whole(tmp_path: Pa
         assert not other.file.exists()
         done(tmp_path, "restore", str(backup), *where(other))
     assert not partial.exists()
-    done(tmp_path, "log", "check", *where(other))
+    done(tmp_path, "verify", *where(other))
 
 
 def test_a_full_disk_is_told_and_leaves_nothing_that_looks_whole(tmp_path: Path) -> None:
@@ -145,6 +145,6 @@ def test_a_full_disk_is_told_and_leaves_nothing_that_looks_whole(tmp_path: Path)
     done(tmp_path, "backup", str(backup), *where(at))
     told = full("import", str(whole), *where(other), size=500_000)
     assert "reading or writing failed" in told
-    assert okr_ledger(tmp_path, "log", "check", *where(other)).returncode == 1
+    assert okr_ledger(tmp_path, "verify", *where(other)).returncode == 3
     done(tmp_path, "import", str(whole), *where(other))
-    done(tmp_path, "log", "check", *where(other))
+    done(tmp_path, "verify", *where(other))

@@ -17,7 +17,7 @@ from grpc import StatusCode
 from ledger.log.contract import Append, EncodedEvent
 from ledger.log.database import Database
 from ledger.log.opening import open_log
-from service.log_check import faults
+from service.verification.walk import faults
 from tests.support.cutting import Cutting, cutting
 from tests.support.interrupted import (
     PATIENCE_SECONDS,

@@ -68,7 +68,7 @@ def test_a_restored_ledger_goes_on_from_the_backup(at: Database, tmp_path: Path)
     lose(at)
     (tmp_path / "okr-ledger.db-wal").unlink(missing_ok=True)
     assert f"of ledger {log_id} begins after {kept} events" in done(at, "restore", backup)
-    assert "all in order" in done(at, "log", "check")
+    assert "all in order" in done(at, "verify")
     with serving(at, tmp_path) as me:
         status = me.ask(GetStatusRequest())
         assert (status.log_id, status.head_position) == (log_id, kept)
@@ -111,7 +111,7 @@ def test_exports_are_restored_one_after_the_other(
     cut = tmp_path / "cut.okr"
     cut.write_bytes((tmp_path / "2.okr").read_bytes()[:-9])
     assert "the file ends within it" in refused(other, "restore", tmp_path / "1.okr", cut)
-    assert "an import into it has not ended" in refused(other, "log", "check")
+    assert "an import into it has not ended" in refused(other, "verify")
     told = done(other, "restore", tmp_path / "1.okr", tmp_path / "2.okr")
     assert "begins after 3001 events" in told
     with closing(open_log(other, read_only=True)) as log:

@@ -136,12 +136,12 @@ def test_an_import_goes_on_where_it_was_ended(
     for share in (0.3, 0.9):
         (tmp_path / "cut.okr").write_bytes(whole[: int(len(whole) * share)])
         assert "the file ends within it" in refused(at, "import", tmp_path / "cut.okr")
-        assert "an import into it has not ended" in refused(at, "log", "check")
+        assert "an import into it has not ended" in refused(at, "verify")
     done(at, "import", folder / "whole.okr")
     assert "0 events in" in done(at, "import", folder / "whole.okr")
     done(at, "export", tmp_path / "again.okr")
     assert (tmp_path / "again.okr").read_bytes() == whole
-    assert "all in order" in done(at, "log", "check")
+    assert "all in order" in done(at, "verify")
 
 
 def test_a_damaged_export_is_taken_in_up_to_the_damage_and_never_opened(
@@ -153,7 +153,7 @@ def test_a_damaged_export_is_taken_in_up_to_the_damage_and_never_opened(
     (tmp_path / "damaged.okr").write_bytes(damaged)
     at = place(target, tmp_path)
     assert "chunk 2: it was altered" in refused(at, "import", tmp_path / "damaged.okr")
-    assert "an import into it has not ended" in refused(at, "log", "check")
+    assert "an import into it has not ended" in refused(at, "verify")
 
 
 def test_later_exports_go_on_from_earlier_ones(

@@ -3,11 +3,11 @@ from pathlib import Path
 import pytest
 
 from ledger.event import Record
-from ledger.log.contract import Append, EncodedEvent, Head
+from ledger.log.contract import Append, EncodedEvent, Head, LogIdentity, StoredRequest
 from ledger.log.sqlite.recorder import open_log
 from okr.v1.event_record_pb2 import EventMetadata
 from okr.v1.events_pb2 import TeamRegistered, TeamRetired
-from service.log_check import faults
+from service.verification.walk import faults
 
 REGISTERED = "okr.v1.TeamRegistered"
 METADATA = EventMetadata(request_id="r").SerializeToString()
@@ -24,6 +24,12 @@ class FakeLog:
     def __init__(self, records: tuple[Record, ...], head: int = 3) -> None:
         self._records = records
         self._head = head
+
+    def identity(self) -> LogIdentity:
+        return LogIdentity("6a4b0f6e-6e0b-4c39-9d0a-0d7c3e0b8a11", 1)
+
+    def requests(self, after_position: int, up_to_position: int) -> list[StoredRequest]:
+        return []
 
     def head(self) -> Head:
         return Head(self._head, 0)

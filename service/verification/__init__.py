@@ -1,0 +1,1 @@
+"""Whether a ledger is what it should be, from its stored rows."""

@@ -136,8 +136,15 @@ class Tokens:
             raise PageTokenInvalid
         if epoch != self._epoch or position > head:
             raise TokenLost(position, head)
-        after = tuple(json.loads(body[_PAGE.size :]))
-        return Page(position, us, date.fromordinal(day) if day else None, after)
+        try:
+            after = json.loads(body[_PAGE.size :])
+            effective_day = date.fromordinal(day) if day else None
+        except (ValueError, OverflowError, RecursionError):
+            # Nothing is secret about the key: whoever knows the log's id can make tokens.
+            raise PageTokenInvalid from None
+        if not isinstance(after, list) or not all(isinstance(each, (int, str)) for each in after):
+            raise PageTokenInvalid
+        return Page(position, us, effective_day, tuple(after))
 
     def _checksum(self, body: bytes) -> bytes:
         keyed = self._keyed.copy()

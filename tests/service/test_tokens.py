@@ -1,11 +1,19 @@
-from base64 import urlsafe_b64decode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import date
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ledger.tokens import Page, PageTokenInvalid, TokenForeign, TokenLost, Tokens
+from ledger.tokens import (
+    _PAGE,
+    Page,
+    PageTokenInvalid,
+    TokenForeign,
+    TokenLost,
+    Tokens,
+    _query,
+)
 from okr.v1.score_service_pb2 import ListObjectivesRequest, ListTeamsRequest
 
 LOG_ID = "8f14e45f-ceea-467f-9575-0f0d1a7b3c52"
@@ -21,6 +29,27 @@ PAGES = st.builds(
 )
 
 tokens = Tokens(LOG_ID, 1)
+
+
+@pytest.mark.parametrize(
+    "after", [b"5", b"{", b"\xff", b'{"a":1}', b"[null]", b"[[1]]", b"[1.5]", b"[" * 50_000, b""]
+)
+@pytest.mark.parametrize("day", [0, 2**31 - 1, 2**32 - 1])
+def test_a_page_token_that_somebody_made_who_knows_the_logs_id_is_refused(
+    after: bytes, day: int
+) -> None:
+    genuine = tokens.page_token(ListTeamsRequest(), Page(1, 1, None, ()))
+    form = urlsafe_b64decode(genuine + "=" * (-len(genuine) % 4))[0]
+    forged = _made(form, 1, day, after)
+    with pytest.raises(PageTokenInvalid):
+        tokens.page(ListTeamsRequest(), forged, HEAD)
+
+
+def _made(form: int, position: int, day: int, after: bytes) -> str:
+    """A page token as the ledger itself would seal it, whatever it holds."""
+    body = _PAGE.pack(form, 1, position, 1, day) + after
+    sealed = body + tokens._checksum(body + _query(ListTeamsRequest()))
+    return urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
 
 @given(POSITIONS)

@@ -6,14 +6,12 @@ import http.client
 import urllib.request
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from okr.loopback import is_loopback
 from service.identity.key_set import KeySetError
-
-if TYPE_CHECKING:
-    from service.identity.keys import Fetch
+from service.identity.keys import Fetch
 
 KEY_SET_BYTES: Final = 256 * 1024
 FETCH_SECONDS: Final = 5.0
@@ -23,6 +21,16 @@ FILE_SECONDS: Final = 2.0
 """How often a file is read."""
 ADDRESS_SECONDS: Final = 300.0
 """How often an address is asked, unless a token names a key that is not known."""
+AGAIN_SECONDS: Final = 10.0
+"""How long it is left alone all the same, and after a fetch that failed."""
+
+
+class Source(NamedTuple):
+    """What reads a key set; the seconds between two times, at most and at least."""
+
+    fetch: Fetch
+    every_seconds: float
+    again_seconds: float
 
 
 def is_address(place: str) -> bool:
@@ -43,11 +51,11 @@ def is_address(place: str) -> bool:
     return True
 
 
-def fetch_from(place: str) -> tuple[Fetch, float]:
-    """What reads the key set at a place, and how many seconds to leave between two times."""
+def source_of(place: str) -> Source:
+    """How the key set at a place is had."""
     if is_address(place):
-        return partial(_asked, place), ADDRESS_SECONDS
-    return partial(_read, Path(place)), FILE_SECONDS
+        return Source(partial(_asked, place), ADDRESS_SECONDS, AGAIN_SECONDS)
+    return Source(partial(_read, Path(place)), FILE_SECONDS, FILE_SECONDS)
 
 
 def _read(file: Path) -> bytes:

@@ -27,7 +27,9 @@ class KeySetError(Exception):
 class KeySet:
     """Keys by their id and by the algorithm that each may be used with.
 
-    A key without an id is found by tokens without one, where it is the only key of its algorithm.
+    A token without an id of a key finds the only key of its algorithm, whatever that is called.
+    `left_out` says why keys for signatures are not used: one key that is not good, or two of one
+    name, take nothing from the others.
     """
 
     def __init__(self, text: bytes) -> None:
@@ -37,13 +39,14 @@ class KeySet:
             KeySetError: it is no key set, holds a key that ought to be secret, or has none of use.
         """
         self.text = text
-        self._keys: dict[tuple[str, str], PyJWK] = {}
+        self.left_out: list[str] = []
+        self._keys: dict[tuple[str, str], PyJWK | None] = {}
         self._only: dict[str, PyJWK | None] = {}
         for key in _keys(text):
             for algorithm in _algorithms(key):
-                self._add(key.get("kid", ""), algorithm, _made(key, algorithm))
-        if not self._keys:
-            raise KeySetError("there is no key to verify signatures with")
+                self._add(key, algorithm)
+        if not any(self._keys.values()):
+            raise KeySetError("; ".join(["no key verifies signatures", *self.left_out]))
 
     def find(self, key_id: str | None, algorithm: str) -> PyJWK | None:
         """The key of the id, or where a token names none the only one that fits."""
@@ -51,11 +54,19 @@ class KeySet:
             return self._only.get(algorithm)
         return self._keys.get((key_id, algorithm))
 
-    def _add(self, key_id: object, algorithm: str, key: PyJWK) -> None:
-        if not isinstance(key_id, str) or (key_id, algorithm) in self._keys:
-            raise KeySetError("ids of keys have to be text, and each has to stand once")
-        self._keys[key_id, algorithm] = key
-        self._only[algorithm] = None if algorithm in self._only else key
+    def _add(self, key: Mapping[str, Any], algorithm: str) -> None:
+        key_id = key.get("kid", "")
+        if not isinstance(key_id, str):
+            self.left_out.append("the id of a key is no text")
+            return
+        made = _made(key, algorithm)
+        if made is None:
+            self.left_out.append(f"a key for {algorithm} cannot be read, or is too short")
+        if (key_id, algorithm) in self._keys:
+            self.left_out.append(f"two keys for {algorithm} have one id")
+            made = None
+        self._keys[key_id, algorithm] = made
+        self._only[algorithm] = None if algorithm in self._only else made
 
 
 def _keys(text: bytes) -> list[Mapping[str, Any]]:
@@ -95,11 +106,10 @@ def _algorithms(key: Mapping[str, Any]) -> list[str]:
     return fitting if stated is None else [each for each in fitting if each == stated]
 
 
-def _made(key: Mapping[str, Any], algorithm: str) -> PyJWK:
+def _made(key: Mapping[str, Any], algorithm: str) -> PyJWK | None:
+    """The key, None if it is not good."""
     try:
         made = PyJWK(dict(key), algorithm)
     except PyJWTError:
-        raise KeySetError(f"a key for {algorithm} cannot be read") from None
-    if algorithm in RSA_ALGORITHMS and made.key.key_size < RSA_BITS:
-        raise KeySetError(f"an RSA key has less than {RSA_BITS} bits")
-    return made
+        return None
+    return None if algorithm in RSA_ALGORITHMS and made.key.key_size < RSA_BITS else made

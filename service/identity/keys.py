@@ -22,13 +22,12 @@ Fetch = Callable[[], bytes]
 
 PATIENCE_SECONDS: Final = 15.0
 """What a whole fetch gets."""
-AGAIN_SECONDS: Final = 10.0
-"""How long after a fetch, good or bad, no call causes another one, whatever key it names."""
 
 
 class Keys:
-    """The keys of one issuer, for one event loop.
+    """The keys of one issuer, for one event loop; fetched every `every_seconds`.
 
+    After a fetch, good or bad, no call causes another one for `again_seconds`, whatever it names.
     While they cannot be fetched, the last ones serve until they are `max_age_seconds` old.
     `trouble` says why the last fetch failed, and is empty if it did not.
     """
@@ -39,7 +38,7 @@ class Keys:
         every_seconds: float,
         max_age_seconds: float,
         *,
-        again_seconds: float = AGAIN_SECONDS,
+        again_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._fetch = fetch
@@ -87,7 +86,9 @@ class Keys:
                 text = await asyncio.to_thread(self._fetch)
             if self._keys is None or self._keys.text != text:
                 self._keys = KeySet(text)
-                log.info("keys of tokens", state="renewed")
+                left_out = self._keys.left_out
+                tell = log.warning if left_out else log.info
+                tell("keys of tokens", state="renewed", left_out=left_out)
             self._fetched, self.trouble = self._clock(), ""
         except (OSError, KeySetError) as error:
             trouble = str(error) or type(error).__name__
@@ -102,8 +103,5 @@ class Keys:
     async def run(self) -> None:
         """Keeps the keys fresh until it is cancelled."""
         while True:
-            trouble = bool(self.trouble)
-            await asyncio.sleep(
-                min(self._again_seconds, self._every_seconds) if trouble else self._every_seconds
-            )
+            await asyncio.sleep(self._again_seconds if self.trouble else self._every_seconds)
             await self.renew()

@@ -12,7 +12,7 @@ import structlog
 
 from service.identity.authentication import Authentication
 from service.identity.certificates import Certificates
-from service.identity.fetching import fetch_from, is_address
+from service.identity.fetching import is_address, source_of
 from service.identity.keys import Keys
 from service.identity.naming import PSEUDONYM_KEY_BYTES, Naming
 from service.identity.self_named import self_named
@@ -62,8 +62,13 @@ async def verifying(settings: IdentitySettings) -> AsyncIterator[Tokens]:
 @asynccontextmanager
 async def _keys(settings: IdentitySettings) -> AsyncIterator[Keys]:
     """The issuer's keys; a server whose issuer is away starts all the same, and asks again."""
-    fetch, every_seconds = fetch_from(settings.jwt_jwks)
-    keys = Keys(fetch, every_seconds, settings.jwt_jwks_max_age_seconds)
+    fetch, every_seconds, again_seconds = source_of(settings.jwt_jwks)
+    keys = Keys(
+        fetch,
+        every_seconds,
+        settings.jwt_jwks_max_age_seconds,
+        again_seconds=again_seconds,
+    )
     await keys.renew()
     if keys.trouble and not is_address(settings.jwt_jwks):
         raise FileError(f"the key set {settings.jwt_jwks} cannot be taken in: {keys.trouble}")

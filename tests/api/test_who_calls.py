@@ -24,7 +24,7 @@ from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 
 from okr.v1.audit_service_pb2 import ListEventsRequest
 from okr.v1.operations_service_pb2 import GetStatusRequest
-from service.identity import fetching, keys, watching
+from service.identity import fetching, watching
 from service.logging import logs
 from tests.support.ask import team
 from tests.support.databases import ON_SQLITE_ALONE
@@ -67,7 +67,7 @@ def swift(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files and addresses are looked at often."""
     monkeypatch.setattr(watching, "LOOK_SECONDS", 0.02)
     monkeypatch.setattr(fetching, "FILE_SECONDS", 0.02)
-    monkeypatch.setattr(keys, "AGAIN_SECONDS", 0.02)
+    monkeypatch.setattr(fetching, "AGAIN_SECONDS", 0.02)
 
 
 def until(holds: Callable[[], object], seconds: float = 20) -> None:
@@ -525,6 +525,9 @@ def test_names_of_certificates_are_taken_in_while_the_server_runs(
         files.names.write_text('["crm.example.org"]\nname = "crm"\n')
         time.sleep(0.2)
         assert rule(me) == ""
+        # The connection is still there; who made it is nobody any more.
+        files.names.write_text("")
+        until(lambda: rule(me) == "certificate.unknown")
 
 
 # The listener's certificate

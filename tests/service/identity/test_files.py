@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server import running
@@ -99,6 +99,7 @@ def test_names_of_certificates_that_are_wrong_are_refused(tmp_path: Path, text: 
         Certificates(file, ())
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_whatever_stands_in_the_file_is_taken_in_or_refused(
     tmp_path_factory: pytest.TempPathFactory, text: bytes

@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.identity.metadata import NAME
@@ -16,6 +16,7 @@ def named(claims: dict[str, Any], key: bytes = KEY, name_claim: str = "sub") -> 
     return Naming(name_claim, "okr_kind", "roles", key).name({"iss": ISSUER, **claims})
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=200), st.sampled_from([None, "person", "service"]))
 def test_a_subject_becomes_a_name_or_is_refused(subject: str, kind: str | None) -> None:
     claims = {"sub": subject} if kind is None else {"sub": subject, "okr_kind": kind}
@@ -27,6 +28,7 @@ def test_a_subject_becomes_a_name_or_is_refused(subject: str, kind: str | None) 
     assert subject in name or name == f"{collection}{pseudonym(KEY, ISSUER, subject)}"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=50), st.text(max_size=50), st.text(max_size=50), st.text(max_size=50))
 def test_a_pseudonym_is_of_one_subject_of_one_issuer(a: str, b: str, c: str, d: str) -> None:
     same = (a, b) == (c, d)

@@ -2,7 +2,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jwt import PyJWK
 
@@ -160,6 +160,7 @@ CLAIMS = st.sampled_from(["iss", "aud", "sub", "exp", "nbf", "iat", "okr_kind", 
 HEADERS = st.sampled_from(["alg", "kid", "crit", "b64", "typ", "jwk", "jku", "x5u"])
 
 
+@settings(deadline=None)
 @given(st.dictionaries(CLAIMS, VALUES))
 def test_whatever_an_issuer_signs_names_somebody_or_is_refused(
     loop: LoopThread, claims: dict[str, Any]
@@ -176,6 +177,7 @@ def test_whatever_an_issuer_signs_names_somebody_or_is_refused(
     assert principal.roles == tuple(sorted(set(principal.roles)))
 
 
+@settings(deadline=None)
 @given(st.dictionaries(HEADERS, VALUES), st.dictionaries(CLAIMS, VALUES), st.none() | st.binary())
 def test_what_nobody_signed_names_nobody(
     loop: LoopThread, header: dict[str, Any], claims: dict[str, Any], secret: bytes | None
@@ -190,6 +192,7 @@ def test_what_nobody_signed_names_nobody(
             loop.run(tokens.principal(text))
 
 
+@settings(deadline=None)
 @given(
     st.text(st.characters(codec="ascii", exclude_characters="\0\n\r"))
     | st.text("aZ0._-=", max_size=60)

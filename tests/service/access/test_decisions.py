@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from okr.v1 import audit_service_pb2 as audit
 from okr.v1 import ledger_service_pb2 as api
 from okr.v1 import score_service_pb2 as scores
-from service.access.deciding import Holder
+from service.access.deciding import Holder, decide
 from service.access.directory import Directory
 from service.access.policies import PolicyError, Source, policies
 from service.access.resources import LEDGER, OBJECTIVE, Resource, unknown
@@ -351,9 +351,15 @@ ON_BOTH = [name for name, rule in RULES.items() if {"Objective", "KeyResult"} <=
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.sampled_from(ROLES), st.sampled_from(sorted(WIDER)), st.sampled_from(ON_BOTH), things)
-def test_a_narrower_scope_never_gives_more(
-    role: str, scope: str, method: str, thing: Resource
+@given(
+    st.sampled_from(ROLES),
+    st.sampled_from(sorted(WIDER)),
+    st.sampled_from(ON_BOTH),
+    things,
+    st.sampled_from(ROLES),
+)
+def test_neither_a_wider_scope_nor_a_further_role_takes_anything_away(
+    role: str, scope: str, method: str, thing: Resource, further: str
 ) -> None:
     decides = authority(DIRECTORY)
     action = SEE if thing.kind == OBJECTIVE and thing.private else method
@@ -364,7 +370,38 @@ def test_a_narrower_scope_never_gives_more(
     if may(Role(role, scope)):
         for wider in WIDER[scope]:
             assert may(Role(role, wider))
-        assert may(Role(role, scope), Role("viewer", "teams/sales"))
+        assert may(*sorted((Role(role, scope), Role(further, "teams/sales"))))
+
+
+OWNED_BY_BEA: Final = f'resource has owner && resource.owner == Person::"{BEA}"'
+NAMING: Final = (
+    "",
+    f'permit (principal, action, resource) when {{ principal == Person::"{BEA}" }};',
+    f'forbid (principal, action, resource) when {{ resource == KeyResult::"{FOLLOWERS}" }};',
+    f"permit (principal, action, resource is KeyResult) when {{ {OWNED_BY_BEA} }};",
+    'forbid (principal is Service, action, resource) when { principal in Team::"teams/sales" };',
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(NAMING),
+    st.sampled_from([ANNA, BEA, "services/crm"]),
+    st.lists(st.builds(Role, st.sampled_from(ROLES), st.sampled_from(sorted(WIDER))), max_size=3),
+    st.sampled_from(ON_BOTH),
+    things,
+)
+def test_what_is_taken_for_alike_is_decided_alike(
+    own: str, name: str, roles: list[Role], method: str, thing: Resource
+) -> None:
+    """Leaving names out of a question, where no policy names anything, changes no answer."""
+    decides = authority(DIRECTORY, own)
+    holder = Holder(name, tuple(sorted(set(roles))), authenticated=True)
+    if thing.kind == OBJECTIVE:
+        thing = thing._replace(name=AWARENESS)
+    for action in (method, SEE) if thing.kind == OBJECTIVE else (method,):
+        asked = decide(decides._policies.value, DIRECTORY.chain, holder, action, thing)
+        assert decides.decision(holder, action, thing) == asked
 
 
 @settings(max_examples=100, deadline=None)

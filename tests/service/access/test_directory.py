@@ -1,3 +1,12 @@
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ledger.refusals import NothingToChange
 from service.access.directory import Directory
 from service.access.resources import Resource, Subject, subject_of
 from tests.support.ask import (
@@ -106,3 +115,31 @@ def test_an_owner_who_is_no_persons_name_owns_nothing_here() -> None:
         cycle(), team(), objective("o", new("k", target="1", owner={"plain": "Anna"})), commit()
     )
     assert of(directory_of(told), "objectives/o/keyResults/k").owner == ""
+
+
+changes = st.lists(
+    st.tuples(
+        st.sampled_from(["teams/marketing", "teams/sales", "teams/europe", ""]),
+        st.sampled_from(["", ANNA, BEA, "somebody"]),
+        st.integers(1, 12),
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(changes)
+def test_it_knows_what_is_in_force_whatever_was_backdated(told: list[tuple[str, str, int]]) -> None:
+    scenario = company()
+    for team_name, owner, day in told:
+        fields: dict[str, Any] = {"owner": {"plain": owner}} if owner else {}
+        if team_name:
+            fields["team"] = team_name
+        if fields:
+            request = update_objective(on=f"2026-08-{day:02}", because=WHY, **fields)
+            with suppress(NothingToChange):
+                scenario.given(request)
+    in_force = scenario.objective(AWARENESS).definition
+    found = of(directory_of(scenario), AWARENESS)
+    named = in_force.owner.plain if in_force.owner.plain.startswith("people/") else ""
+    assert (found.team, found.owner) == (in_force.team, named)

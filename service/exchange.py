@@ -19,6 +19,7 @@ from ledger.call import CALL, THREADS, Call
 from ledger.log.errors import LogUnavailable, OutcomeUnknown
 from ledger.refusals import NotFound, Refusal
 from ledger.rpc import BULK, REQUESTS
+from service.access.permitted import Permitted
 from service.access.screen import Screen
 from service.errors import Refused, told
 from service.identity.self_named import self_named
@@ -118,6 +119,7 @@ class Exchange:
         "_load",
         "_method",
         "_path",
+        "_permitted",
         "_screen",
         "_timer",
         "_too_long",
@@ -135,6 +137,7 @@ class Exchange:
         self._too_long = False
         self._account: Account | None = None
         self._screen: Screen | None = None
+        self._permitted: Permitted | None = None
         self._entry: dict[str, Any] = {"method": path, "code": "OK"}
 
     async def __aenter__(self) -> Self:
@@ -209,7 +212,8 @@ class Exchange:
             self._entry["request_id"] = request_id
         sight = None
         if (authority := self._gate.authority) is not None and (screen := self._screen) is not None:
-            await authority.access(principal).require(self._method, request)
+            self._permitted = Permitted(authority, principal, self._method, request)
+            await self._permitted.require()
             screen.ask(request)
             sight = screen.sight
         CALL.set(Call(self._path, principal.caller, self._deadline, sight))
@@ -234,8 +238,17 @@ class Exchange:
         raise NotFound(request.name)  # type: ignore[attr-defined]  # else it has named what is hidden
 
     async def shows(self, response: Message) -> bool:
-        """Whether the caller is shown an answer, out of which is taken what they are not."""
-        return self._screen is None or await self._screen.show(response)
+        """Whether the caller is shown an answer, out of which is taken what they are not.
+
+        Raises:
+            NotPermitted: by what the ledger says where it was read, the caller may not read it.
+        """
+        if self._screen is None:
+            return True
+        shown = await self._screen.show(response)
+        if self._permitted is not None:
+            await self._permitted.require_again()
+        return shown
 
     async def hand_over(self, raw: bytes, write: Write) -> bytes:
         """The response's bytes from the write lane, which checks the request itself.

@@ -71,8 +71,8 @@ class Directory:
     """The present teams, objectives, key results, adjustments and reviews, in memory.
 
     Folded from the events of `TYPES` in order of position, in one thread at a time. A key result
-    takes some 280 bytes, an objective some 630; nothing is forgotten. `tree` is the position at
-    which the teams' tree was changed last.
+    takes some 280 bytes, an objective some 630; nothing is forgotten. `changed` is the position
+    of the last event that was folded in, `tree` that of the last one that changed the teams' tree.
     """
 
     def __init__(self) -> None:
@@ -84,6 +84,7 @@ class Directory:
         """Knows nothing any more, as in the beginning."""
         self.position = 0
         self.tree = 0
+        self.changed = 0
         self._parents: dict[str, str] = {}
         self._chains: dict[str, tuple[str, ...]] = {}
         self._objectives: dict[str, Objective] = {}
@@ -159,6 +160,7 @@ class Directory:
         """Folds in all events up to a position that matter."""
         for event in events:
             FOLDS[type(event.fact)](self, event.fact, event)
+            self.changed = event.record.position
             if isinstance(event.fact, TREE):
                 self.tree = event.record.position
                 self._chains.clear()

@@ -1,4 +1,4 @@
-"""Streams end when their callers may no longer have them."""
+"""Calls that last: what was permitted when they began may not be any more."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from grpc import aio
 from ledger.call import Caller as Name
 from okr.v1.ledger_service_pb2 import StreamCheckInsRequest, StreamCheckInsResponse
 from okr.v1.replay_service_pb2 import WatchEventsRequest, WatchEventsResponse
+from okr.v1.score_service_pb2 import GetObjectiveRequest, GetObjectiveResponse
 from service.access.roles import Grants, Role
 from service.exchange import Gate
 from service.identity.principal import Metadata, Peer, Principal
 from service.lane.link import Answer, Many
 from service.refusals import Unauthenticated
-from tests.support.ask import check_in
-from tests.support.deciding import ANNA, authority, company, directory_of
-from tests.support.serving import LoopThread, Refused, served, shared_loop
+from tests.support.ask import AWARENESS, WHY, check_in, update_objective
+from tests.support.deciding import ANNA, EU, authority, company, directory_of, events_of
+from tests.support.serving import LoopThread, Refused, refused, served, shared_loop
 
 WATCH = "/okr.v1.ReplayService/WatchEvents"
+READ = "/okr.v1.ScoreService/GetObjective"
 FEED = "/okr.v1.LedgerService/StreamCheckIns"
 
 
@@ -52,22 +54,38 @@ async def endless(
     await asyncio.Event().wait()
 
 
-class Shop:
-    """A service whose roles can be taken away."""
-
-    def __init__(self) -> None:
-        self.issuer = Issuer()
-        self.roles = Held(Grants({ANNA: (Role("contributor"),)}))
-        decides = authority(directory_of(company()))
-        decides._grants = self.roles
-        self.gate = Gate(identify=self.issuer.identify, authority=decides, recheck_seconds=0.02)
-
-
 class Held:
     """Grants that a test replaces."""
 
     def __init__(self, value: Grants) -> None:
         self.value = value
+
+
+class Shop:
+    """A service whose roles, and whose objectives, can be taken away."""
+
+    def __init__(self) -> None:
+        self.told = company()
+        self.issuer = Issuer()
+        self.roles = Held(Grants({ANNA: (Role("contributor"),)}))
+        decides = authority(directory_of(self.told))
+        self.directory = decides.directory
+        decides._grants = self.roles
+        self.gate = Gate(identify=self.issuer.identify, authority=decides, recheck_seconds=0.02)
+
+    def move(self) -> None:
+        """Another server has moved awareness to sales, and this one learns of it now."""
+        before = len(self.told.records)
+        self.told.given(update_objective(team="teams/sales", because=WHY))
+        self.directory.take_in(events_of(self.told.records[before:]), len(self.told.records))
+
+    async def read(
+        self, request: GetObjectiveRequest, context: aio.ServicerContext[Any, Any]
+    ) -> GetObjectiveResponse:
+        """Answers a read of awareness that was moved meanwhile."""
+        if request.name == AWARENESS:
+            self.move()
+        return GetObjectiveResponse()
 
 
 @pytest.fixture
@@ -81,9 +99,13 @@ def channel(loop: LoopThread, shop: Shop) -> Iterator[grpc.Channel]:
         handler = grpc.unary_stream_rpc_method_handler(
             endless, WatchEventsRequest.FromString, WatchEventsResponse.SerializeToString
         )
-        _, service, method = WATCH.split("/")
-        handlers = grpc.method_handlers_generic_handler(service, {method: handler})
-        server.add_generic_rpc_handlers((handlers,))
+        reads = grpc.unary_unary_rpc_method_handler(
+            shop.read, GetObjectiveRequest.FromString, GetObjectiveResponse.SerializeToString
+        )
+        for path, answered in ((WATCH, handler), (READ, reads)):
+            _, service, method = path.split("/")
+            handlers = grpc.method_handlers_generic_handler(service, {method: answered})
+            server.add_generic_rpc_handlers((handlers,))
 
     async def write(_method: str, raw: bytes, *_: object) -> Answer:
         count = len(StreamCheckInsRequest.FromString(raw).requests)
@@ -150,3 +172,15 @@ def test_a_feed_ends_with_its_credential_after_what_it_had_taken(
     error = ended(answers)
     go_on.set()
     assert error.code is grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_a_read_is_permitted_by_what_the_ledger_says_where_it_is_answered(
+    channel: grpc.Channel, shop: Shop
+) -> None:
+    shop.roles.value = Grants({ANNA: (Role("viewer", "teams/marketing"),)})
+    read: Any = channel.unary_unary(READ)
+    assert read(GetObjectiveRequest(name=EU).SerializeToString(), timeout=20) == b""
+    error = refused(
+        lambda: read(GetObjectiveRequest(name=AWARENESS).SerializeToString(), timeout=20)
+    )
+    assert (error.code, error.reason) == (grpc.StatusCode.PERMISSION_DENIED, "NOT_PERMITTED")

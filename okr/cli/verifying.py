@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from okr.exports.checking import Checked
     from okr.proofs.checkpoint import Checkpoint
+    from okr.proofs.note import VerifierKey
 
 
 def verify(
@@ -42,8 +43,9 @@ def verify(
         list[str] | None,
         typer.Option(
             metavar="KEY",
-            help="A key that has signed the checkpoints, name+hash+base64. May be given several "
-            "times.",
+            help="A key that signs checkpoints of the ledger, name+hash+base64: those that you "
+            "kept have to be signed by it, and those in the file are looked for. May be given "
+            "several times.",
         ),
     ] = None,
 ) -> None:
@@ -58,37 +60,37 @@ def verify(
     """
     from okr.exports.checking import check
     from okr.exports.errors import ExportRefused
-    from okr.proofs.note import NoteInvalid
+    from okr.proofs.note import NoteInvalid, VerifierKey
 
     try:
-        kept = _kept(checkpoint or (), key or ())
+        keys = [VerifierKey.parse(each) for each in key or ()]
+        kept = _kept(checkpoint or (), keys)
         with _progress() as progress:
             task = progress.add_task("", total=None)
 
             def tell(done: int, total: int) -> None:
                 progress.update(task, completed=done, total=total)
 
-            found = check(files, kept, tell)
+            found = check(files, kept, keys, tell)
     except (ExportRefused, NoteInvalid, OSError) as refused:
         session.note(str(refused), "red", stderr=True)
         raise typer.Exit(session.REFUSED) from refused
     session.show(_told(found, len(kept), signed=bool(key)))
 
 
-def _kept(files: Sequence[Path], keys: Sequence[str]) -> list[Checkpoint]:
+def _kept(files: Sequence[Path], keys: Sequence[VerifierKey]) -> list[Checkpoint]:
     """The checkpoints of the files.
 
     Raises:
-        NoteInvalid: a file holds none, or a key is none; with the file's name.
+        NoteInvalid: a file holds none, or one that no key has signed; with the file's name.
     """
     from okr.exports.checking import checkpoints_in
-    from okr.proofs.note import NoteInvalid, VerifierKey
+    from okr.proofs.note import NoteInvalid
 
-    known = [VerifierKey.parse(key) for key in keys]
     found: list[Checkpoint] = []
     for file in files:
         try:
-            found += checkpoints_in(file.read_text("utf-8", "replace"), known)
+            found += checkpoints_in(file.read_text("utf-8", "replace"), keys)
         except NoteInvalid as invalid:
             raise NoteInvalid(f"{file}: {invalid}") from None
     return found
@@ -106,9 +108,15 @@ def _told(found: Checked, checkpoints: int, *, signed: bool) -> Text:
         f"{events} of ledger {found.log_id}, epoch {found.epoch}: all in order",
         f"root {found.root.hex()} of {found.position} events",
     ]
+    if found.checkpoints:
+        lines.append(f"as {found.checkpoints} checkpoints in it say")
+    if found.signed_position:
+        lines.append(f"signed by a key that you gave up to event {found.signed_position}")
     if checkpoints:
         how = "signed by a key that you gave" if signed else "whose signatures were not looked at"
-        lines.append(f"as {checkpoints} checkpoints say, {how}")
-    else:
-        lines.append("no checkpoint was given: whoever made the file may have rewritten events")
+        lines.append(f"as {checkpoints} checkpoints that you kept say, {how}")
+    if not checkpoints and not found.signed_position:
+        lines.append(
+            "held against nothing from elsewhere: whoever made the file may have rewritten events"
+        )
     return Text("\n".join(lines))

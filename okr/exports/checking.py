@@ -24,26 +24,33 @@ NOTE: Final = re.compile(r".+?\n\n(?:— [^\n]*\n)*", re.DOTALL)
 
 
 class Checked(NamedTuple):
-    """What was found in order: the events after one position up to another, and their ledger."""
+    """What was found in order: the events after one position up to another, and their ledger.
+
+    The files hold `checkpoints` that agree with them; the last one that a given key has signed is
+    of `signed_position` events, 0 if none is.
+    """
 
     log_id: str
     epoch: int
     after_position: int
     position: int
     root: bytes
+    checkpoints: int
+    signed_position: int
 
 
 def check(
     files: Sequence[Path],
     checkpoints: Iterable[Checkpoint] = (),
+    keys: Sequence[VerifierKey] = (),
     tell: Callable[[int, int], object] = lambda _done, _total: None,
 ) -> Checked:
     """Reads exports, each of which goes on where the one before it ends.
 
     Every part is as it was written, positions and versions have no gap, times never decrease,
     every event is one that this version can read, and the first so many events have the root that
-    each checkpoint states. `tell` gets how far it is and how far it has to go. Memory by one chunk
-    and by the number of streams.
+    each checkpoint states, those of the files included. `tell` gets how far it is and how far it
+    has to go. Memory by one chunk and by the number of streams.
 
     Raises:
         ExportRefused: the first file, part or event that is not so.
@@ -53,7 +60,7 @@ def check(
     read: list[tuple[str, Tally]] = []
     for path in files:
         with path.open("rb") as file:
-            export = Reading(file, str(path), roots=_roots(kept, str(path)))
+            export = Reading(file, str(path), roots=_roots(kept, str(path)), keys=keys)
             if read:
                 _require_next(read[-1], export)
             for _ in export.chunks():
@@ -68,6 +75,8 @@ def check(
         first.header.after_position,
         last.position,
         last.tree.root(),
+        sum(tally.checkpoints for _, tally in read),
+        max(tally.signed_position for _, tally in read),
     )
 
 

@@ -14,8 +14,9 @@ from okr.exports.tally import Tally
 from okr.v1.export_pb2 import ExportedEvents, ExportPart
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from okr.proofs.note import VerifierKey
     from okr.v1.export_pb2 import ExportChunk, ExportTrailer
 
 CONTENT_BYTES: Final = 64 << 20
@@ -28,8 +29,8 @@ GZIP: Final = 31
 class Reading:
     """An export in a file that is open at its beginning; `name` is what errors call it.
 
-    With `readable` each event has to be one that this version can read. `roots` are those that the
-    first so many events are to have. Memory by one chunk and by the number of streams.
+    With `readable` each event has to be one that this version can read. `roots` and
+    `keys` are what `Tally` takes. Memory by one chunk and by the number of streams.
 
     Raises:
         ExportRefused: the file is no export.
@@ -43,6 +44,7 @@ class Reading:
         *,
         readable: bool = True,
         roots: Mapping[int, bytes] = MappingProxyType({}),
+        keys: Sequence[VerifierKey] = (),
     ) -> None:
         self.name = name
         self._file = file
@@ -64,7 +66,7 @@ class Reading:
             raise self._refused("the header", 0, "it is missing")
         self.header = part.header
         try:
-            self.tally = Tally(part.header, roots)
+            self.tally = Tally(part.header, roots, keys)
         except Misfit as misfit:
             raise self._refused("the header", 0, misfit.reason) from None
         self.end = self._read_bytes

@@ -9,7 +9,9 @@ from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
 from okr.exports.errors import Misfit
+from okr.proofs import checkpoint, note
 from okr.proofs.leaf import Leaves
+from okr.proofs.note import NoteInvalid
 from okr.proofs.tree import HASH_BYTES, Frontier
 from okr.v1 import events_pb2
 from okr.v1.event_record_pb2 import EventMetadata
@@ -18,6 +20,7 @@ from okr.v1.export_pb2 import ExportTrailer
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from okr.proofs.note import VerifierKey
     from okr.v1.export_pb2 import ExportedEvent, ExportedEvents, ExportedRequest, ExportHeader
 
 EVENT_TYPES: Final = {
@@ -30,25 +33,32 @@ EVENT_TYPES: Final = {
 class Tally:
     """The totals of an export and the tree over its ledger, from the header on.
 
-    `roots` are those that the first so many events are to have. Memory by the number of streams.
+    `roots` are those that the first so many events are to have; `keys` are believed to sign
+    checkpoints only of what was so. Memory by the number of streams.
 
     Raises:
         Misfit: the header contradicts itself, or such a root.
     """
 
     def __init__(
-        self, header: ExportHeader, roots: Mapping[int, bytes] = MappingProxyType({})
+        self,
+        header: ExportHeader,
+        roots: Mapping[int, bytes] = MappingProxyType({}),
+        keys: Sequence[VerifierKey] = (),
     ) -> None:
         self.header = header
         self._roots = roots
-        self.chunks = self.events = self.requests = 0
+        self._keys = keys
+        self.chunks = self.events = self.requests = self.checkpoints = 0
+        self.signed_position = 0
+        """The events up to it are those of which one of the keys has signed a checkpoint."""
         self.position = header.after_position
         self.tree = Frontier(header.after_position, header.after_hashes)
         self._recorded_us = -(1 << 63)
         self._versions: dict[str, int] = {}
         self._leaves = Leaves(header.log_id)
         self._check_header()
-        self._check_root()
+        self._check_root(self._roots)
 
     def take(self, content: ExportedEvents, *, readable: bool) -> None:
         """Adds the events and requests of the next chunk.
@@ -60,17 +70,21 @@ class Tally:
             Misfit: the first event that does not follow, or that is not readable.
         """
         first = self.position + 1
+        stated = self._stated(content)
         for event in content.events:
             self._follow(event)
             if readable:
                 _read(event)
             self.tree.append(self._leaves.hash(event))
             if event.position in self._roots:
-                self._check_root()
+                self._check_root(self._roots)
+            if event.position in stated:
+                self._check_root(stated)
         self._check_requests(content.requests, first)
         self.chunks += 1
         self.events += len(content.events)
         self.requests += len(content.requests)
+        self.checkpoints += len(content.checkpoints)
 
     def trailer(self) -> ExportTrailer:
         """What an export says at its end that has all that was taken."""
@@ -79,6 +93,7 @@ class Tally:
             events=self.events,
             requests=self.requests,
             root=self.tree.root(),
+            checkpoints=self.checkpoints,
         )
 
     def _follow(self, event: ExportedEvent) -> None:
@@ -110,8 +125,26 @@ class Tally:
                 raise Misfit(request.first_position, "a request says that it wrote other events")
             before = request.first_position
 
-    def _check_root(self) -> None:
-        expected = self._roots.get(self.position)
+    def _stated(self, content: ExportedEvents) -> Mapping[int, bytes]:
+        """The roots that the chunk's own checkpoints state, by size."""
+        found: dict[int, bytes] = {}
+        first, last = self.position + 1, self.position + len(content.events)
+        for written in content.checkpoints:
+            try:
+                noted = note.parsed(written)
+                stated = checkpoint.parsed(noted.text)
+            except NoteInvalid as invalid:
+                raise Misfit(0, f"a checkpoint of it is none: {invalid}") from None
+            if stated.log_id != self.header.log_id or not first <= stated.size <= last:
+                raise Misfit(0, "a checkpoint of it is of other events")
+            if found.setdefault(stated.size, stated.root) != stated.root:
+                raise Misfit(stated.size, "two checkpoints of the events up to it differ")
+            if any(key.has_signed(noted) for key in self._keys):
+                self.signed_position = stated.size
+        return found
+
+    def _check_root(self, roots: Mapping[int, bytes]) -> None:
+        expected = roots.get(self.position)
         if expected not in {None, self.tree.root()}:
             raise Misfit(
                 self.position, "up to here the events are not those that the checkpoint was made of"

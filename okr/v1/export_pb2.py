@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13okr/v1/export.proto\x12\x06okr.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"*\n\nExportLink\x12\x0c\n\x04part\x18\x01 \x01(\x0c\x12\x0e\n\x06\x64igest\x18\x02 \x01(\x0c\"\x8c\x01\n\nExportPart\x12&\n\x06header\x18\x01 \x01(\x0b\x32\x14.okr.v1.ExportHeaderH\x00\x12$\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x13.okr.v1.ExportChunkH\x00\x12(\n\x07trailer\x18\x03 \x01(\x0b\x32\x15.okr.v1.ExportTrailerH\x00\x42\x06\n\x04part\"\x9e\x01\n\x0c\x45xportHeader\x12\x0e\n\x06log_id\x18\x01 \x01(\t\x12%\n\x06\x65pochs\x18\x02 \x03(\x0b\x32\x15.okr.v1.ExportedEpoch\x12\x16\n\x0e\x61\x66ter_position\x18\x03 \x01(\x03\x12\x15\n\rlast_position\x18\x04 \x01(\x03\x12\x12\n\nafter_leaf\x18\x05 \x01(\x0c\x12\x14\n\x0c\x61\x66ter_hashes\x18\x06 \x03(\x0c\"N\n\rExportedEpoch\x12\r\n\x05\x65poch\x18\x01 \x01(\x03\x12.\n\nbegin_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"o\n\x0b\x45xportChunk\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\x16\n\x0e\x66irst_position\x18\x02 \x01(\x03\x12\x15\n\rlast_position\x18\x03 \x01(\x03\x12\x10\n\x08requests\x18\x04 \x01(\x03\x12\x0f\n\x07\x63ontent\x18\x05 \x01(\x0c\"b\n\x0e\x45xportedEvents\x12%\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x15.okr.v1.ExportedEvent\x12)\n\x08requests\x18\x02 \x03(\x0b\x32\x17.okr.v1.ExportedRequest\"\x95\x01\n\rExportedEvent\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x0e\n\x06stream\x18\x02 \x01(\t\x12\x16\n\x0estream_version\x18\x03 \x01(\x03\x12\x12\n\nevent_type\x18\x04 \x01(\t\x12\x13\n\x0brecorded_us\x18\x05 \x01(\x03\x12\x10\n\x08metadata\x18\x06 \x01(\x0c\x12\x0f\n\x07payload\x18\x07 \x01(\x0c\"n\n\x0f\x45xportedRequest\x12\x16\n\x0e\x66irst_position\x18\x01 \x01(\x03\x12\x15\n\rlast_position\x18\x02 \x01(\x03\x12\x16\n\x0erequest_digest\x18\x03 \x01(\x0c\x12\x14\n\x0c\x63ontent_hash\x18\x04 \x01(\x0c\"O\n\rExportTrailer\x12\x0e\n\x06\x63hunks\x18\x01 \x01(\x03\x12\x0e\n\x06\x65vents\x18\x02 \x01(\x03\x12\x10\n\x08requests\x18\x03 \x01(\x03\x12\x0c\n\x04root\x18\x04 \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13okr/v1/export.proto\x12\x06okr.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"*\n\nExportLink\x12\x0c\n\x04part\x18\x01 \x01(\x0c\x12\x0e\n\x06\x64igest\x18\x02 \x01(\x0c\"\x8c\x01\n\nExportPart\x12&\n\x06header\x18\x01 \x01(\x0b\x32\x14.okr.v1.ExportHeaderH\x00\x12$\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x13.okr.v1.ExportChunkH\x00\x12(\n\x07trailer\x18\x03 \x01(\x0b\x32\x15.okr.v1.ExportTrailerH\x00\x42\x06\n\x04part\"\xb5\x01\n\x0c\x45xportHeader\x12\x0e\n\x06log_id\x18\x01 \x01(\t\x12%\n\x06\x65pochs\x18\x02 \x03(\x0b\x32\x15.okr.v1.ExportedEpoch\x12\x16\n\x0e\x61\x66ter_position\x18\x03 \x01(\x03\x12\x15\n\rlast_position\x18\x04 \x01(\x03\x12\x12\n\nafter_leaf\x18\x05 \x01(\x0c\x12\x14\n\x0c\x61\x66ter_hashes\x18\x06 \x03(\x0c\x12\x15\n\rverifier_keys\x18\x07 \x03(\t\"N\n\rExportedEpoch\x12\r\n\x05\x65poch\x18\x01 \x01(\x03\x12.\n\nbegin_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"o\n\x0b\x45xportChunk\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\x16\n\x0e\x66irst_position\x18\x02 \x01(\x03\x12\x15\n\rlast_position\x18\x03 \x01(\x03\x12\x10\n\x08requests\x18\x04 \x01(\x03\x12\x0f\n\x07\x63ontent\x18\x05 \x01(\x0c\"w\n\x0e\x45xportedEvents\x12%\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x15.okr.v1.ExportedEvent\x12)\n\x08requests\x18\x02 \x03(\x0b\x32\x17.okr.v1.ExportedRequest\x12\x13\n\x0b\x63heckpoints\x18\x03 \x03(\t\"\x95\x01\n\rExportedEvent\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x0e\n\x06stream\x18\x02 \x01(\t\x12\x16\n\x0estream_version\x18\x03 \x01(\x03\x12\x12\n\nevent_type\x18\x04 \x01(\t\x12\x13\n\x0brecorded_us\x18\x05 \x01(\x03\x12\x10\n\x08metadata\x18\x06 \x01(\x0c\x12\x0f\n\x07payload\x18\x07 \x01(\x0c\"n\n\x0f\x45xportedRequest\x12\x16\n\x0e\x66irst_position\x18\x01 \x01(\x03\x12\x15\n\rlast_position\x18\x02 \x01(\x03\x12\x16\n\x0erequest_digest\x18\x03 \x01(\x0c\x12\x14\n\x0c\x63ontent_hash\x18\x04 \x01(\x0c\"d\n\rExportTrailer\x12\x0e\n\x06\x63hunks\x18\x01 \x01(\x03\x12\x0e\n\x06\x65vents\x18\x02 \x01(\x03\x12\x10\n\x08requests\x18\x03 \x01(\x03\x12\x0c\n\x04root\x18\x04 \x01(\x0c\x12\x13\n\x0b\x63heckpoints\x18\x05 \x01(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,17 +37,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXPORTPART']._serialized_start=109
   _globals['_EXPORTPART']._serialized_end=249
   _globals['_EXPORTHEADER']._serialized_start=252
-  _globals['_EXPORTHEADER']._serialized_end=410
-  _globals['_EXPORTEDEPOCH']._serialized_start=412
-  _globals['_EXPORTEDEPOCH']._serialized_end=490
-  _globals['_EXPORTCHUNK']._serialized_start=492
-  _globals['_EXPORTCHUNK']._serialized_end=603
-  _globals['_EXPORTEDEVENTS']._serialized_start=605
-  _globals['_EXPORTEDEVENTS']._serialized_end=703
-  _globals['_EXPORTEDEVENT']._serialized_start=706
-  _globals['_EXPORTEDEVENT']._serialized_end=855
-  _globals['_EXPORTEDREQUEST']._serialized_start=857
-  _globals['_EXPORTEDREQUEST']._serialized_end=967
-  _globals['_EXPORTTRAILER']._serialized_start=969
-  _globals['_EXPORTTRAILER']._serialized_end=1048
+  _globals['_EXPORTHEADER']._serialized_end=433
+  _globals['_EXPORTEDEPOCH']._serialized_start=435
+  _globals['_EXPORTEDEPOCH']._serialized_end=513
+  _globals['_EXPORTCHUNK']._serialized_start=515
+  _globals['_EXPORTCHUNK']._serialized_end=626
+  _globals['_EXPORTEDEVENTS']._serialized_start=628
+  _globals['_EXPORTEDEVENTS']._serialized_end=747
+  _globals['_EXPORTEDEVENT']._serialized_start=750
+  _globals['_EXPORTEDEVENT']._serialized_end=899
+  _globals['_EXPORTEDREQUEST']._serialized_start=901
+  _globals['_EXPORTEDREQUEST']._serialized_end=1011
+  _globals['_EXPORTTRAILER']._serialized_start=1013
+  _globals['_EXPORTTRAILER']._serialized_end=1113
 # @@protoc_insertion_point(module_scope)

@@ -9,7 +9,7 @@ other, each with its length in bytes before it as a base-128 varint: the form th
 libraries call delimited. The first link holds the header, the last the trailer, those between them
 a chunk each. A file without a trailer is not whole.
 
-The same events make the same chunks, wherever they are stored.
+The same events and checkpoints make the same chunks, wherever they are stored.
 """
 
 from collections import abc as _abc
@@ -108,6 +108,7 @@ class ExportHeader(_message.Message):
     LAST_POSITION_FIELD_NUMBER: _builtins.int
     AFTER_LEAF_FIELD_NUMBER: _builtins.int
     AFTER_HASHES_FIELD_NUMBER: _builtins.int
+    VERIFIER_KEYS_FIELD_NUMBER: _builtins.int
     log_id: _builtins.str
     """Identity of the log, a UUID."""
     after_position: _builtins.int
@@ -128,6 +129,12 @@ class ExportHeader(_message.Message):
         `after_position` events: what the root is computed on from.
         """
 
+    @_builtins.property
+    def verifier_keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The keys that have signed checkpoints of the ledger, as `name+hash+base64`. Whoever reads the
+        file has to know from elsewhere which of them to believe.
+        """
+
     def __init__(
         self,
         *,
@@ -137,10 +144,11 @@ class ExportHeader(_message.Message):
         last_position: _builtins.int = ...,
         after_leaf: _builtins.bytes = ...,
         after_hashes: _abc.Iterable[_builtins.bytes] | None = ...,
+        verifier_keys: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_hashes", b"after_hashes", "after_leaf", b"after_leaf", "after_position", b"after_position", "epochs", b"epochs", "last_position", b"last_position", "log_id", b"log_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_hashes", b"after_hashes", "after_leaf", b"after_leaf", "after_position", b"after_position", "epochs", b"epochs", "last_position", b"last_position", "log_id", b"log_id", "verifier_keys", b"verifier_keys"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -222,6 +230,7 @@ class ExportedEvents(_message.Message):
 
     EVENTS_FIELD_NUMBER: _builtins.int
     REQUESTS_FIELD_NUMBER: _builtins.int
+    CHECKPOINTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExportedEvent]:
         """The events, in order of position."""
@@ -230,15 +239,22 @@ class ExportedEvents(_message.Message):
     def requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExportedRequest]:
         """The accepted requests whose first event is one of these, in order of its position."""
 
+    @_builtins.property
+    def checkpoints(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The checkpoints that were signed of as many events as the position of one of these says, in
+        order of their size: signed notes, as GetCheckpoint gives them.
+        """
+
     def __init__(
         self,
         *,
         events: _abc.Iterable[Global___ExportedEvent] | None = ...,
         requests: _abc.Iterable[Global___ExportedRequest] | None = ...,
+        checkpoints: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "requests", b"requests"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoints", b"checkpoints", "events", b"events", "requests", b"requests"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -334,6 +350,7 @@ class ExportTrailer(_message.Message):
     EVENTS_FIELD_NUMBER: _builtins.int
     REQUESTS_FIELD_NUMBER: _builtins.int
     ROOT_FIELD_NUMBER: _builtins.int
+    CHECKPOINTS_FIELD_NUMBER: _builtins.int
     chunks: _builtins.int
     """How many chunks."""
     events: _builtins.int
@@ -344,6 +361,8 @@ class ExportTrailer(_message.Message):
     """The root of the ledger's Merkle tree over all its events up to the last one here, those before
     the export's first included.
     """
+    checkpoints: _builtins.int
+    """How many checkpoints."""
     def __init__(
         self,
         *,
@@ -351,10 +370,11 @@ class ExportTrailer(_message.Message):
         events: _builtins.int = ...,
         requests: _builtins.int = ...,
         root: _builtins.bytes = ...,
+        checkpoints: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunks", b"chunks", "events", b"events", "requests", b"requests", "root", b"root"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoints", b"checkpoints", "chunks", b"chunks", "events", b"events", "requests", b"requests", "root", b"root"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -152,11 +152,8 @@ class ProofStore:
             self.begin_epoch(epoch, size)
         with self._writer.begin() as connection:
             begin_alone(connection)
+            self._require_ours(connection)
             kept = _tree(connection, self._log_id)
-            if kept is None:
-                other = connection.execute(select(tree.c.log_id)).scalar_one_or_none()
-                if other is not None:
-                    raise LedgerContradicted(1, f"the proofs beside it are of ledger {other}")
             if kept is None or kept.epoch != identity.epoch:
                 kept = Kept(identity.epoch, 0, b"", 0, "")
                 self._begin_anew(connection, kept.epoch)
@@ -177,6 +174,26 @@ class ProofStore:
             for verifier in verifiers:
                 if verifier not in there:
                     connection.execute(insert(keys).values(verifier=verifier))
+
+    def adopt(self, signed: Sequence[Signed]) -> None:
+        """Keeps checkpoints of this ledger that were kept elsewhere, as far as they are not here.
+
+        Raises:
+            LedgerContradicted: what is kept here is of another ledger.
+        """
+        self._lay_out()
+        with self._writer.begin() as connection:
+            begin_alone(connection)
+            self._require_ours(connection)
+            for (log_id, epoch, size, root), signatures in signed:
+                there = and_(checkpoints.c.size == size, checkpoints.c.epoch == epoch)
+                if (
+                    log_id == self._log_id
+                    and not connection.execute(select(exists().where(there))).scalar()
+                ):
+                    row = {"size": size, "epoch": epoch, "root": root, "signatures": signatures}
+                    # When it was signed is told by nobody.
+                    connection.execute(insert(checkpoints).values(**row, signed_us=0))
 
     def clear(self) -> None:
         """Has the tree begin anew; what was signed stays, and the new tree has to fit it."""
@@ -256,6 +273,12 @@ class ProofStore:
                 TABLES.create_all(connection)
                 for statement in guards(connection.dialect.name):
                     connection.exec_driver_sql(statement)
+
+    def _require_ours(self, connection: Connection) -> None:
+        """Refuses what is kept of another ledger."""
+        others = select(tree.c.log_id).where(tree.c.log_id != self._log_id)
+        for other in connection.execute(others.limit(1)).scalars():
+            raise LedgerContradicted(1, f"the proofs beside it are of ledger {other}")
 
     def _begin_anew(self, connection: Connection, epoch: int) -> None:
         connection.execute(delete(tree))

@@ -42,13 +42,12 @@ def export(
     """
     with failures_told():
         settings = Settings.read(database_url=database_url, database_schema=database_schema)
-        name = str(settings.database)
         with (
             closing(open_log(settings.database, read_only=True)) as ledger,
             progress("exporting", ledger.head().position) as shown,
         ):
             began = time.monotonic()
-            made = exporting.export(ledger, name, file, after, moved(shown))
+            made = exporting.export(ledger, settings.database, file, after, moved(shown))
     tally = made.tally
     _say(
         f"{file}: events {after + 1} to {tally.position} of ledger {tally.header.log_id}, epoch"

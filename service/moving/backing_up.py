@@ -11,7 +11,6 @@ from ledger.log.errors import LogMismatch
 from ledger.log.opening import open_log
 from ledger.log.sqlite.copying import begin_epoch, copy_log
 from ledger.log.sqlite.lock import WriterLock
-from projections.proofs.store import ProofStore
 from service.moving.exporting import export
 from service.moving.files import FileUnusable, reading, told, unfinished
 from service.moving.importing import take_in
@@ -52,7 +51,7 @@ def back_up(database: Database, target: Path, tell: Tell = told_nobody) -> Safe:
     """
     if database.is_postgres:
         with closing(open_log(database, read_only=True)) as log:
-            tally, _ = export(log, str(database), target, tell=tell)
+            tally, _ = export(log, database, target, tell=tell)
         identity = LogIdentity(tally.header.log_id, tally.header.epochs[-1].epoch)
         return Safe(identity, tally.position)
     # First as a reader, who tells of a ledger that is none.
@@ -85,19 +84,9 @@ def restore(
     with reading(sources[0]) as file, told(sources[0], "read"):
         is_copy = file.read(len(SQLITE)) == SQLITE
     if is_copy:
-        safe = _restore_copy(sources, database, tell, following)
-    else:
-        imported = take_in(database, sources, begin_epoch=following, tell=tell)
-        safe = Safe(imported.identity, imported.tally.position)
-    _tell_proofs(database, safe)
-    return safe
-
-
-def _tell_proofs(database: Database, safe: Safe) -> None:
-    """Has the tree that is beside the ledger count no checkpoint of what was lost."""
-    with closing(ProofStore(database, safe.identity.log_id)) as store:
-        if store.is_laid_out():
-            store.begin_epoch(safe.identity.epoch, safe.position)
+        return _restore_copy(sources, database, tell, following)
+    imported = take_in(database, sources, begin_epoch=following, tell=tell)
+    return Safe(imported.identity, imported.tally.position)
 
 
 def _restore_copy(

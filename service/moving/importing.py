@@ -12,6 +12,7 @@ from ledger.log.opening import open_intake
 from okr.exports.reading import Reading
 from okr.proofs.leaf import Leaves
 from service.moving.files import reading
+from service.moving.notes import Notes
 from service.moving.telling import told_nobody
 
 if TYPE_CHECKING:
@@ -54,18 +55,21 @@ def take_in(
         ExportRefused: a file is not in order; what came before that has been taken in.
         FileUnusable: a file cannot be read.
         LogMismatch, RecordUnfit: the log is not the beginning of what the files hold.
+        LedgerContradicted: what was signed in that place is of another ledger.
         LogLocked, LogUnavailable: the log cannot be written.
     """
     with ExitStack() as opened:
         # First, so that no log is made for a file that is none.
         exports = [Reading(opened.enter_context(reading(file)), str(file)) for file in files]
         intake = opened.enter_context(closing(open_intake(database)))
+        notes = opened.enter_context(closing(Notes(database, exports[-1].header.log_id)))
         before = intake.head().position
         epochs = _epochs(exports[-1].header)
         for export in exports:
             _require_beginning(intake, str(database), export.header, is_new=begin_epoch is not None)
             for content in export.chunks():
                 _take(intake, str(database), content, before)
+                notes.keep(content.checkpoints, export.header.verifier_keys)
                 tell(export.tally.position, exports[-1].header.last_position)
         if begin_epoch is not None:
             epochs.append(begin_epoch(epochs[-1]))

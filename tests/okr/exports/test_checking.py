@@ -10,6 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner, Result
 
 from okr.cli.app import app
+from okr.exports.errors import Misfit
+from okr.exports.tally import Tally
+from okr.exports.writing import Writing
 from okr.proofs.checkpoint import Checkpoint
 from okr.proofs.leaf import Leaves
 from okr.proofs.note import SigningKey, signed
@@ -64,14 +67,16 @@ def test_an_export_in_order_is_told_with_its_root(whole: Path) -> None:
     assert f"events 1 to 9 of ledger {LOG}, epoch 1: all in order" in told
     root = read(whole.read_bytes()).tree.root().hex()
     assert f"root {root} of 9 events" in told
-    assert "no checkpoint was given" in told
+    assert "held against nothing from elsewhere" in told
 
 
 def test_it_is_held_against_checkpoints(whole: Path, tmp_path: Path) -> None:
     notes = kept(tmp_path, 0, 1, 4, 6, 9)
-    assert "as 5 checkpoints say, whose signatures were not" in done(whole, "--checkpoint", notes)
+    assert "as 5 checkpoints that you kept say, whose signatures were not" in done(
+        whole, "--checkpoint", notes
+    )
     told = done(whole, "--checkpoint", notes, "--key", str(KEY.verifier))
-    assert "as 5 checkpoints say, signed by a key that you gave" in told
+    assert "as 5 checkpoints that you kept say, signed by a key that you gave" in told
 
 
 def test_a_rewritten_event_is_found_below_the_first_checkpoint_after_it(
@@ -141,6 +146,48 @@ def test_an_export_of_a_rewritten_past_does_not_go_on(tmp_path: Path) -> None:
     past = read(b"".join(parts(header(6), rewritten)))
     other.write_bytes(b"".join(parts(header(9, after=past), CHUNKS[2:])))
     assert "2.okr: the header: it does not go on after event 6" in refused(one, other)
+
+
+def noted(*sizes: int, rewritten: bool = False) -> bytes:
+    """An export that holds signed checkpoints of the first so many events."""
+    chunks = [chunk(1, 3), chunk(4, 6), chunk(7, 9)]
+    for size in sizes:
+        tree = Frontier()
+        for each in events(1, size):
+            tree.append(Leaves(LOG).hash(each))
+        written = str(signed(Checkpoint(LOG, 1, size, tree.root()).text, [KEY]))
+        chunks[(size - 1) // 3].checkpoints.append(written)
+    if rewritten:
+        # By somebody who makes the export anew, since nothing else would be readable.
+        chunks[1].events[1].recorded_us += 1
+    return b"".join(parts(header(9), chunks))
+
+
+def test_the_checkpoints_in_it_are_held_against_its_events(whole: Path, tmp_path: Path) -> None:
+    whole.write_bytes(noted(1, 3, 7))
+    told = done(whole)
+    assert "as 3 checkpoints in it say" in told
+    assert "held against nothing from elsewhere" in told
+    told = done(whole, "--key", str(KEY.verifier))
+    assert "signed by a key that you gave up to event 7" in told
+    assert "held against nothing" in done(whole, "--key", str(OTHER.verifier))
+    with pytest.raises(Misfit, match="event 7: up to here the events are not those"):
+        noted(1, 3, 7, rewritten=True)
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("nonsense", "a checkpoint of it is none"),
+        (Checkpoint("another", 1, 2, bytes(32)).text + "\n", "it is of other events"),
+        (Checkpoint(LOG, 1, 4, bytes(32)).text + "\n", "it is of other events"),
+    ],
+)
+def test_a_checkpoint_of_something_else_is_noticed(written: str, told: str) -> None:
+    wrong = chunk(1, 3)
+    wrong.checkpoints.append(written)
+    with pytest.raises(Misfit, match=told.removeprefix("it is")):
+        Writing(Tally(header(9))).chunk(wrong)
 
 
 def test_what_is_wrong_is_named(whole: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 import grpc
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from google.protobuf.message import Message
 from typer.testing import CliRunner
 
@@ -19,9 +20,15 @@ from ledger.log.database import Database
 from ledger.log.opening import open_log
 from okr.cli.app import app as callers
 from okr.exports import links
+from okr.proofs import note
+from okr.proofs.checkpoint import Checkpoint
+from okr.proofs.leaf import Leaves
+from okr.proofs.note import SigningKey
+from okr.proofs.tree import Frontier
 from okr.v1.audit_service_pb2 import ListEventsRequest
 from okr.v1.event_record_pb2 import EventMetadata
 from okr.v1.values_pb2 import AsOf
+from service.moving.notes import Notes
 from tests.api.story import told
 from tests.support.appended import append_team_events
 from tests.support.ask import team
@@ -31,6 +38,7 @@ from tests.support.serving import Refused
 from tests.support.whole import Caller
 from tools.postgres import Postgres
 
+KEY: Final = SigningKey("a-key", Ed25519PrivateKey.from_private_bytes(bytes(32)))
 SEED: Final = 20_261_124
 EVENTS: Final = 7_000
 
@@ -215,6 +223,42 @@ def test_an_export_never_takes_the_place_of_a_file(source: Postgres | None, tmp_
     (tmp_path / "x.okr").write_text("mine")
     assert "it is there already" in refused(at, "export", tmp_path / "x.okr")
     assert (tmp_path / "x.okr").read_text() == "mine"
+
+
+def test_what_was_signed_goes_along(
+    source: Postgres | None, target: Postgres | None, tmp_path: Path
+) -> None:
+    there, here = place(source, tmp_path / "one"), place(target, tmp_path / "other")
+    append_team_events(there, 120)
+    with closing(open_log(there, read_only=True)) as log:
+        identity = log.identity()
+        leaves, tree = Leaves(identity.log_id), Frontier()
+        notes = []
+        for record in log.read(0, 120):
+            tree.append(leaves.hash(record))
+            if record.position in {1, 60, 120}:
+                stated = Checkpoint(*identity, record.position, tree.root())
+                notes.append(str(note.signed(stated.text, [KEY])))
+    with closing(Notes(there, identity.log_id)) as kept:
+        kept.keep(notes, [str(KEY.verifier)])
+    done(there, "export", tmp_path / "a.okr")
+    told = CliRunner().invoke(
+        callers, ["verify", str(tmp_path / "a.okr"), "--key", str(KEY.verifier)]
+    )
+    assert "as 3 checkpoints in it say" in told.stdout
+    assert "signed by a key that you gave up to event 120" in told.stdout
+    done(here, "import", tmp_path / "a.okr")
+    with closing(Notes(here, identity.log_id)) as kept:
+        assert (kept.between(1, 120), kept.keys()) == (notes, [str(KEY.verifier)])
+    done(here, "export", tmp_path / "b.okr")
+    assert (tmp_path / "a.okr").read_bytes() == (tmp_path / "b.okr").read_bytes()
+    # What the log says of itself does not fit what was signed of it.
+    wrong = Checkpoint(*identity, 90, bytes(32))
+    with closing(Notes(there, identity.log_id)) as kept:
+        kept.keep([str(note.signed(wrong.text, [KEY]))], [])
+    assert "event 90: up to here the events are not those that the checkpoint" in refused(
+        there, "export", tmp_path / "c.okr"
+    )
 
 
 def test_a_chunk_is_a_message_that_fits(long: tuple[Path, bytes]) -> None:

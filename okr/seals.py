@@ -54,6 +54,14 @@ def differences(seal: Seal, card: Scorecard) -> list[str]:
     return found if digest(card) == seal.key_result_digest else [*found, "key results"]
 
 
+def not_shown(seal: Seal, card: Scorecard) -> int:
+    """How many of the key results that a seal's digest covers are hidden from who reads the card.
+
+    With any of them the digest cannot be computed, and `differences` says that it differs.
+    """
+    return seal.key_result_count - sum(len(block.key_results) for block in card.objectives)
+
+
 def digest(card: Scorecard) -> bytes:
     """The digest of a scorecard's key results; `okr.v1.CycleSealed` says of which bytes."""
     lines = {

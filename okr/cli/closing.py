@@ -153,9 +153,13 @@ def _tell_differences(seal: Seal, card: Scorecard, *, as_json: bool) -> None:
     """Say whether a seal is right; what is not ends the run as a refusal does.
 
     Raises:
-        typer.Exit: it is not.
+        typer.Exit: it is not, or that cannot be told.
     """
     differing = sealing.differences(seal, card)
+    if (hidden := sealing.not_shown(seal, card)) and differing == ["key results"]:
+        told = f"{hidden} of {seal.key_result_count} key results are not shown to you"
+        session.note(f"{told}: the digest cannot be computed", "yellow", stderr=True)
+        raise typer.Exit(session.REFUSED)
     if differing:
         told = ", ".join(map(names.short, differing))
         session.note(f"computed again it differs: {told}", "bold red", stderr=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from google.protobuf.descriptor_pool import Default
 from google.protobuf.message_factory import GetMessageClass
 
+from ledger.call import in_thread
 from ledger.log.errors import LogUnavailable
 from service.access.masking import Missing, masked
 from service.access.showing import pruned
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 OWN_ALONE: Final = frozenset({"RecordCheckIn", "CorrectCheckIn", "RetractCheckIn"})
 """Writes whose answer names nothing but what the request does."""
+
+LARGE_BYTES: Final = 32 * 1024
+"""Answers from this size are looked through in a thread, since that takes a millisecond or more."""
 
 
 class Screen:
@@ -47,8 +51,11 @@ class Screen:
         Raises:
             LogUnavailable: what is hidden cannot be told.
         """
-        position = getattr(response, "position", 0)
-        return not await self.sight.reach(position) or self.sight.shows(response)
+        if not await self.sight.reach(getattr(response, "position", 0)):
+            return True
+        if response.ByteSize() < LARGE_BYTES:
+            return self.sight.shows(response)
+        return await in_thread(self.sight.shows, response)
 
     async def show_written(self, method: str, raw: bytes, position: int) -> bytes:
         """The answer to a write without what is hidden; what was written itself is shown.

@@ -23,7 +23,7 @@ from okr.v1.plan_comparison_pb2 import (
 from okr.v1.replay_service_pb2 import ReplayFrame
 from okr.v1.resources_pb2 import Deviation
 from okr.v1.retrospective_pb2 import Retrospective
-from service.access.references import fields_of
+from service.access.references import Fields, fields_of
 from service.access.steps import without_hidden_steps
 
 if TYPE_CHECKING:
@@ -53,9 +53,7 @@ def pruned(message: Message, hidden: Hidden) -> Left:
 
 def _by_fields(message: Any, hidden: Hidden) -> Left:
     fields = fields_of(message.DESCRIPTOR)
-    if any(hidden(getattr(message, field)) for field in fields.subjects):
-        return Left.NOTHING
-    if any(hidden(f"objectives/{getattr(message, field)}") for field in fields.ids):
+    if _is_about(message, fields, hidden):
         return Left.NOTHING
     left = Left.ALL
     for field in fields.single:
@@ -63,27 +61,43 @@ def _by_fields(message: Any, hidden: Hidden) -> Left:
             left = max(left, pruned(getattr(message, field), hidden))
             if left is Left.NOTHING:
                 return left
+    left = max(left, _without_mentions(message, fields, hidden))
+    for field in fields.repeated:
+        if messages := getattr(message, field):
+            left = max(left, _list(messages, hidden))
+    return left
+
+
+def _is_about(message: Any, fields: Fields, hidden: Hidden) -> bool:
+    for field in fields.subjects:
+        if hidden(getattr(message, field)):
+            return True
+    return any(hidden(f"objectives/{getattr(message, field)}") for field in fields.ids)
+
+
+def _without_mentions(message: Any, fields: Fields, hidden: Hidden) -> Left:
+    left = Left.ALL
     for field in fields.mentions:
         if hidden(getattr(message, field)):
             message.ClearField(field)
             left = Left.PART
     for field in fields.lists:
         names = getattr(message, field)
-        shown = [name for name in names if not hidden(name)]
-        if len(shown) < len(names):
-            names[:] = shown
+        if any(map(hidden, names)):
+            names[:] = [name for name in names if not hidden(name)]
             left = Left.PART
-    for field in fields.repeated:
-        left = max(left, _list(getattr(message, field), hidden))
     return left
 
 
 def _list(messages: Any, hidden: Hidden) -> Left:
     left = [pruned(each, hidden) for each in messages]
+    worst = max(left, default=Left.ALL)
+    if worst is not Left.NOTHING:
+        return worst
     for i in reversed(range(len(left))):
         if left[i] is Left.NOTHING:
             del messages[i]
-    return min(max(left, default=Left.ALL), Left.PART)
+    return Left.PART
 
 
 def _event(event: Event, hidden: Hidden) -> Left:

@@ -8,7 +8,7 @@ from google.protobuf.message import Message
 
 from ledger.event import EVENT_TYPES
 from service.access.resources import OBJECTIVE, Subject
-from service.access.showing import Left, pruned
+from service.access.showing import Hidden, Left, pruned
 
 if TYPE_CHECKING:
     from service.access.authority import Authority
@@ -26,6 +26,12 @@ class Stored(Protocol):
 
     @property
     def payload(self) -> bytes: ...
+
+
+def objective_in(name: str) -> str:
+    """The objective that a name is of or is below: "objectives/{objective}"."""
+    end = name.find("/", len("objectives/"))
+    return name if end < 0 else name[:end]
 
 
 class OwnSight:
@@ -52,21 +58,39 @@ class OwnSight:
         directory = self._authority.directory
         if not directory.has_private:
             return False
+        if name.startswith("objectives/"):
+            return self._hides_objective(objective_in(name))
         if name.startswith("adjustments/"):
             about = directory.about(name)
             return bool(about) and all(map(self.hides, about))
-        if not name.startswith("objectives/"):
-            return False
-        objective = "/".join(name.split("/", 2)[:2])
-        found = directory.find(Subject(OBJECTIVE, objective)) or directory.foreseen(objective)
+        return False
+
+    def _hides_objective(self, name: str) -> bool:
+        directory = self._authority.directory
+        found = directory.find(Subject(OBJECTIVE, name)) or directory.foreseen(name)
         return found is not None and not self._authority.access(self._principal).sees(found)
+
+    def _once(self) -> Hidden:
+        """The same as `hides` for one message, which names an objective many times."""
+        known: dict[str, bool] = {}
+
+        def hides(name: str) -> bool:
+            if not name.startswith("objectives/"):
+                return name.startswith("adjustments/") and self.hides(name)
+            objective = objective_in(name)
+            found = known.get(objective)
+            if found is None:
+                found = known[objective] = self._hides_objective(objective)
+            return found
+
+        return hides
 
     def shows(self, item: object) -> bool:
         """Whether a message or a record is about something shown; see `ledger.call.Sight`."""
         if not self._authority.directory.has_private:
             return True
         if isinstance(item, Message):
-            return pruned(item, self.hides) is not Left.NOTHING
+            return pruned(item, self._once()) is not Left.NOTHING
         return self._shows_record(item)  # type: ignore[arg-type]  # what is no message is a record
 
     def _shows_record(self, record: Stored) -> bool:

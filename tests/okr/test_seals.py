@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import pytest
 
-from okr.seals import differences, digest
+from okr.seals import differences, digest, not_shown
 from okr.v1.resources_pb2 import (
     Cycle,
     KeyResult,
@@ -43,6 +43,7 @@ def seal() -> Seal:
         score="0.7",
         team_scores=[FinalScore(name="teams/x", score="0.7")],
         objective_scores=[FinalScore(name="objectives/b", score="0.7")],
+        key_result_count=2,
         key_result_digest=sha256(text.encode()).digest(),
     )
 
@@ -80,3 +81,12 @@ def test_a_score_that_the_seal_left_out_is_named() -> None:
     made = seal()
     del made.objective_scores[:]
     assert differences(made, card()) == ["objectives/b"]
+
+
+def test_a_seal_whose_key_results_are_not_all_shown_cannot_be_told_to_be_right() -> None:
+    assert not_shown(seal(), card()) == 0
+    partly = card()
+    del partly.objectives[0].key_results[0]
+
+    assert not_shown(seal(), partly) == 1
+    assert differences(seal(), partly) == ["key results"]

@@ -22,6 +22,7 @@ from okr.cli import (
     importing,
     key_results,
     objectives,
+    proving,
     replaying,
     retro,
     reviews,
@@ -99,6 +100,8 @@ app.command("adjustments", rich_help_panel=READ)(history.adjustments)
 app.command("events", rich_help_panel=READ)(history.events)
 app.command("watch", rich_help_panel=READ)(watching.watch)
 app.command("replay", rich_help_panel=READ)(replaying.replay)
+app.command("checkpoint", rich_help_panel=READ)(proving.checkpoint)
+app.command("prove", rich_help_panel=READ)(proving.prove)
 app.command("status", rich_help_panel=READ)(history.status)
 app.command("verify", rich_help_panel=READ)(verifying.verify)
 app.command("import", rich_help_panel=PROGRESS)(importing.import_file)

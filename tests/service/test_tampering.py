@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import random
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner, Result
 
 from ledger.log.contract import Append, EncodedEvent, RequestKey
-from ledger.log.database import Database
 from ledger.log.opening import open_log
 from okr.proofs.checkpoint import origin
 from okr.proofs.note import SigningKey
@@ -24,9 +20,9 @@ from okr.v1.events_pb2 import TeamRegistered, TeamRevised
 from okr.v1.values_pb2 import PersonalText, TeamDefinition
 from projections.proofs.keeper import Keeper
 from projections.proofs.store import ProofStore, Signed
-from projections.proofs.tables import proofs_file, proofs_schema
 from projections.store.progress import Progress
 from service.cli.app import app
+from tests.support.attacking import Attacker
 from tests.support.databases import ledger
 
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -39,11 +35,11 @@ KEY: Final = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
 COLUMNS: Final = ("metadata", "payload", "recorded_us", "stream", "stream_version", "event_type")
 
 
-class Attacked:
+class Attacked(Attacker):
     """A ledger that was followed and signed, and whoever may change any of it."""
 
     def __init__(self, folder: Path) -> None:
-        self.database = ledger(folder)
+        super().__init__(ledger(folder))
         self.published = folder / "published"
         self.append(range(SIGNED_AT))
         self.follow()
@@ -76,36 +72,9 @@ class Attacked:
 
     def forge_tree(self) -> None:
         """Makes the tree fit the log, and nobody who was told of an earlier one the wiser."""
-        with self.proofs() as execute:
-            for table in ("checkpoints", "epochs", "tree", "tiles"):
-                execute(f"DELETE FROM {table}")
+        self.forget_proofs()
         self.published.rename(self.published.with_name("kept elsewhere"))
         self.follow()
-
-    @contextmanager
-    def log(self) -> Iterator[Callable[..., Any]]:
-        """Statements on the log, without what guards it."""
-        tables = ("events", "requests", "ledger", "schema_steps")
-        if self.database.is_postgres:
-            with postgres(self.database, self.database.schema) as execute:
-                for table in tables:
-                    execute(f"ALTER TABLE {table} DISABLE TRIGGER append_only")
-                yield execute
-            return
-        with sqlite(self.database.file) as execute:
-            yield execute
-
-    @contextmanager
-    def proofs(self) -> Iterator[Callable[..., Any]]:
-        """The same on the tree and what was signed."""
-        if self.database.is_postgres:
-            with postgres(self.database, proofs_schema(self.database)) as execute:
-                for table in ("checkpoints", "epochs", "keys"):
-                    execute(f"ALTER TABLE {table} DISABLE TRIGGER kept_for_ever")
-                yield execute
-            return
-        with sqlite(proofs_file(self.database.file)) as execute:
-            yield execute
 
 
 def event(number: int, title: str = "") -> EncodedEvent:
@@ -117,23 +86,6 @@ def event(number: int, title: str = "") -> EncodedEvent:
     return EncodedEvent(
         team, fact.DESCRIPTOR.full_name, metadata.SerializeToString(), fact.SerializeToString()
     )
-
-
-@contextmanager
-def sqlite(file: Path) -> Iterator[Callable[..., Any]]:
-    with closing(sqlite3.connect(file)) as connection:
-        triggers = "SELECT name FROM sqlite_schema WHERE type = 'trigger'"
-        for (name,) in connection.execute(triggers).fetchall():
-            connection.execute(f"DROP TRIGGER {name}")
-        yield lambda statement, *values: connection.execute(statement, values)
-        connection.commit()
-
-
-@contextmanager
-def postgres(database: Database, schema: str) -> Iterator[Callable[..., Any]]:
-    options = f"-c search_path={schema}"
-    with psycopg.connect(database.url, options=options, autocommit=True) as connection:
-        yield lambda statement, *values: connection.execute(statement.replace("?", "%s"), values)
 
 
 def verify(attacked: Attacked, *more: str) -> Result:

@@ -20,6 +20,7 @@ from benchmarks.instants import measure_instants, measure_replay, measure_watch
 from benchmarks.length import measure_length
 from benchmarks.memory import MARKS, QUICK_MARKS, measure_memory
 from benchmarks.on_postgres import measure_on_postgres
+from benchmarks.proofs import measure_proofs
 from benchmarks.quarter import commit_quarter, sample_response
 from benchmarks.rebuild import measure_rebuild
 from benchmarks.requests import read_requests, write_requests
@@ -50,6 +51,7 @@ class Part(StrEnum):
     LENGTH = "length"
     REBUILD = "rebuild"
     TRUST = "trust"
+    PROOFS = "proofs"
 
 
 def main(
@@ -84,6 +86,8 @@ def main(
             figures |= measure_on_postgres(driver, rounds, place)
         if Part.TRUST in parts:
             figures |= measure_trust(driver, QUICK_ROUNDS if quick else Rounds(), place / "trust")
+        if Part.PROOFS in parts:
+            figures |= measure_proofs(place / "proofs", progress, quick=quick)
         if Part.INSTANTS in parts:
             figures |= measure_instants(place, progress, quick=quick)
             figures |= measure_watch(place, quick=quick)

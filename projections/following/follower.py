@@ -18,6 +18,7 @@ from projections.errors import (
 )
 from projections.read_model import Folding
 from projections.store.database import UNAVAILABLE
+from projections.store.tracking import is_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,6 +76,7 @@ class Follower:
         self._position = -1
         self._building: Building | None = None
         self._attempt = 0
+        self._doubted = False
 
     def wake(self) -> None:
         """There are new events; from any thread."""
@@ -102,6 +104,7 @@ class Follower:
                 self._halt(failure)
                 return
             except PASSING as error:
+                self._doubted = True
                 self._pause(stop, error)
                 continue
             except Exception as error:  # noqa: BLE001 - a defect must not end the thread in silence
@@ -143,6 +146,8 @@ class Follower:
                 return taken
         if not self._views.look():
             raise Displaced(self._views.progress.projection)
+        if self._doubted:
+            self._require_same_log()
         records = self._source.read(self._position, BATCH)
         batch = self._folding.batch(self._position, records)
         self._confirm()
@@ -161,6 +166,17 @@ class Follower:
     def _confirm(self) -> None:
         if not self._held():
             raise Relieved
+
+    def _require_same_log(self) -> None:
+        """Refuses a log that was set back while its database was away.
+
+        What it comes to hold from there on is another future than that of the tables.
+        """
+        tracked = self._views.tracked()
+        if not is_of(tracked, self._source):
+            reason = "the log was set back under the server: begin a new epoch and start it again"
+            raise FailingEvent(tracked.position, "", reason)
+        self._doubted = False
 
     def _begin(self) -> int:
         """Opens the tables that serve: 0. Where there are none, builds them, a page at a time."""

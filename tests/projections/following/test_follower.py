@@ -12,6 +12,9 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
+from ledger.event import Record
+from ledger.log.errors import LogUnavailable
+from okr.v1 import events_pb2 as facts
 from projections.errors import Displaced, FailingEvent
 from projections.following import follower as following
 from projections.following.follower import Follower
@@ -192,6 +195,33 @@ def test_a_database_that_is_busy_is_waited_for(tmp_path: Path, feed: Feed) -> No
     follower.wake()
     follower.run(stop)
     assert views.progress.position == len(feed.records)
+    views.close()
+
+
+def test_a_log_that_was_set_back_while_it_was_away_stops_it(tmp_path: Path, feed: Feed) -> None:
+    views = serving_from_the_start(tmp_path, feed)
+    follower = Follower(feed, views, poll_seconds=0.01, gather_seconds=0)
+    held = follower.catch_up()
+    before = dump(tmp_path)
+    # Restored to an earlier state, it has grown otherwise, and further than the tables.
+    del feed.records[-10:]
+    for number in range(30):
+        feed.add(facts.CycleDrafted(cycle=f"cycles/other-{number}"))
+    read, away = feed.read, [True]
+
+    def read_when_there(after_position: int, limit: int) -> list[Record]:
+        if away:
+            away.clear()
+            raise LogUnavailable("a database", "read", "the connection was lost")
+        return read(after_position, limit)
+
+    feed.read = read_when_there  # type: ignore[method-assign]  # the injected fault
+    follower.run(Event())
+    assert isinstance(follower.failure, FailingEvent)
+    assert follower.failure.position == held
+    assert "the log was set back" in str(follower.failure)
+    del before["tracking"]
+    assert before.items() <= dump(tmp_path).items()
     views.close()
 
 

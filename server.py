@@ -21,8 +21,11 @@ import uvloop
 from grpc import ServerCredentials
 
 from ledger.log.clock import now_us
-from ledger.log.contract import LogReader
+from ledger.log.contract import EventLog, LogReader
+from ledger.log.database import Database
 from ledger.log.opening import open_log
+from ledger.texts.finding import keys_at_hand
+from ledger.texts.keyring import Keyring
 from ledger.tokens import Tokens
 from okr.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_server
 from okr.v1.operations_service_pb2_grpc import add_OperationsServiceServicer_to_server
@@ -44,6 +47,7 @@ from service.cli.options import (
     CheckpointKeyFile,
     DatabaseSchema,
     DatabaseUrl,
+    KeysUrl,
     LogFormatOption,
     LogLevelOption,
     PolicyPath,
@@ -52,6 +56,7 @@ from service.cli.options import (
 )
 from service.cli.output import failures_told
 from service.connections import room_for
+from service.erasing import erasures_finished
 from service.exchange import Gate
 from service.following import Following, running_beside
 from service.identity.opening import identifying
@@ -124,8 +129,7 @@ async def running(
         await desk.open()
         stack.push_async_callback(desk.close)
 
-        ledger = open_log(database, read_only=True)
-        stack.callback(ledger.close)
+        ledger, keyring = stack.enter_context(_readable(database, gate))
         tail = Tail(ledger)
         identity = ledger.identity()
         tokens = Tokens(identity.log_id, identity.epoch)
@@ -144,7 +148,8 @@ async def running(
         replica = stack.enter_context(_replica(settings, views))
         reader = Reader(ledger, views, tokens, clock or now_us, replica)
         sealing = Sealing(ledger, tokens, desk.ask, reader)
-        finished = {"CloseCycle": sealing.close, **checked(desk, gate.validation)}
+        erasing = await stack.enter_async_context(erasures_finished(ledger, keyring, desk.ask))
+        finished = {"CloseCycle": sealing.close, **checked(desk, gate.validation), **erasing}
         listener.add_writes(LEDGER, finished, desk.ask)
         add_ScoreServiceServicer_to_server(ScoreRpc(reader), listener.server)
         add_AuditServiceServicer_to_server(
@@ -180,6 +185,20 @@ async def _bound(settings: Settings) -> AsyncIterator[tuple[Gate, Listener, str]
             log.warning("in plain text, for a proxy alone", address=address)
         async with identifying(settings) as gate.identify:
             yield gate, listener, address
+
+
+@contextmanager
+def _readable(database: Database, gate: Gate) -> Iterator[tuple[EventLog, Keyring | None]]:
+    """The log for reading, and the keys of its texts, which are at hand while the block runs.
+
+    Where there are keys, the gate's log calls people by pseudonyms.
+    """
+    with (
+        closing(open_log(database, read_only=True)) as ledger,
+        keys_at_hand(database, ledger) as keyring,
+    ):
+        gate.alias = keyring.alias if keyring else str
+        yield ledger, keyring
 
 
 @contextmanager
@@ -319,6 +338,7 @@ def serve(
             show_default="30",
         ),
     ] = None,
+    keys_url: KeysUrl = None,
     replica_url: Annotated[
         str | None,
         typer.Option(
@@ -463,6 +483,7 @@ def serve(
             database_connections=database_connections,
             database_connect_seconds=database_connect_seconds,
             database_statement_seconds=database_statement_seconds,
+            keys_url=keys_url,
             replica_url=replica_url,
             replica_lag_seconds=replica_lag_seconds,
             listen=listen,

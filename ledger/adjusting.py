@@ -88,6 +88,8 @@ def approve(view: View, request: api.ApproveAdjustmentRequest, context: Context)
         if not happened:
             raise
         raise ProposalOutdated(request.name, tuple(happened), str(refusal)) from refusal
+    # In the proposer's words, and so under the proposer's key.
+    made.metadata.reason.key = proposal.metadata.reason.key
     approved = facts.AdjustmentApproved(adjustment=request.name, reason=personal(request.reason))
     return Decision((NewEvent(request.name, approved), *made.events), made.metadata)
 

@@ -14,17 +14,16 @@ from ledger.adjustment_resources import Step, change_resource
 from ledger.adjustment_resources import resource as adjustment_resource
 from ledger.check_ins import CheckIn, Circumstances
 from ledger.cycles import Cycle
-from ledger.event import Record, fact_of
+from ledger.event import Record, fact_of, metadata_of
 from ledger.fold import applied, initial
 from ledger.objectives import Objective, stream_of
+from ledger.persons import Person
 from ledger.recorded_check_ins import find
 from ledger.teams import Team
 from ledger.values import recorded_day
-from okr.v1 import events_pb2 as facts
 from okr.v1 import resources_pb2 as resources
-from okr.v1.event_record_pb2 import EventMetadata
 
-Kind = TypeVar("Kind", Cycle, Team, Objective)
+Kind = TypeVar("Kind", Cycle, Team, Objective, Person)
 
 
 class ReadStream(Protocol):
@@ -87,7 +86,7 @@ class History:
         if state is None:
             state, version = self._before(stream)
             for record in self.records(stream, version):
-                metadata = EventMetadata.FromString(record.metadata)
+                metadata = metadata_of(record)
                 state = applied(state, stream, fact_of(record), metadata, record.position)
         if not isinstance(state, kind):
             raise TypeError(f"{stream} is not a {kind.__name__}")
@@ -133,6 +132,11 @@ def team(history: History) -> resources.Team:
     return history.state(history.fact().team, Team).resource()
 
 
+def person(history: History) -> resources.Person:
+    """The person whom the request registered or erased."""
+    return history.state(history.fact().person, Person).resource()
+
+
 def objective(history: History) -> resources.Objective:
     """The objective that the request changed."""
     found = history.state(history.fact().objective, Objective)
@@ -154,8 +158,8 @@ def alignment(history: History) -> resources.Alignment:
 def recorded_check_in(history: History) -> resources.CheckIn:
     """The check-in that the request recorded; reads nothing."""
     record = history.made[0]
-    fact = facts.CheckInRecorded.FromString(record.payload)
-    metadata = EventMetadata.FromString(record.metadata)
+    fact: Any = fact_of(record)
+    metadata = metadata_of(record)
     effective = recorded_day(metadata.effective_date)
     position = record.position
     check_in = CheckIn(fact.key_result, fact.number, position, position, effective, fact)
@@ -185,7 +189,7 @@ def adjustment(history: History) -> resources.Adjustment:
     name: str = history.fact().adjustment
     return adjustment_resource(
         [
-            Step(r.position, r.recorded_us, EventMetadata.FromString(r.metadata), fact_of(r))
+            Step(r.position, r.recorded_us, metadata_of(r), fact_of(r))
             for r in history.records(name)
         ],
         [
@@ -197,4 +201,4 @@ def adjustment(history: History) -> resources.Adjustment:
 
 
 def _circumstances(record: Record) -> Circumstances:
-    return Circumstances(record.recorded_us, EventMetadata.FromString(record.metadata))
+    return Circumstances(record.recorded_us, metadata_of(record))

@@ -39,7 +39,6 @@ from okr.v1.values_pb2 import (
     OBJECTIVE_STATE_ABANDONED,
     KeyResultDefinition,
     Measurement,
-    PersonalText,
 )
 
 CHECK_INS = "/checkIns/"
@@ -264,12 +263,12 @@ def _day_of(instant: Timestamp, cycle: Cycle) -> date | None:
         return None
 
 
-def _content(fact: CheckInFact) -> tuple[Measurement, object, object, PersonalText]:
+def _content(fact: CheckInFact) -> tuple[Measurement, object, object, str]:
     return (
         fact.measurement,
         fact.instant if fact.HasField("instant") else None,
         fact.confidence if fact.HasField("confidence") else None,
-        fact.note,
+        fact.note.plain,
     )
 
 

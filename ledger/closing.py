@@ -16,7 +16,7 @@ from ledger import refusals
 from ledger.circumstances import active, check_etag, decision_of
 from ledger.context import Context
 from ledger.cycles import Cycle, not_future, state_name, within
-from ledger.event import Decision, NewEvent, Record, Recorded, fact_of
+from ledger.event import Decision, NewEvent, Record, Recorded, fact_of, metadata_of
 from ledger.objectives import KEY_RESULTS
 from ledger.policies import policy_of
 from ledger.refusals import invalid
@@ -82,7 +82,7 @@ def seal(view: View, scored: facts.CycleSealed, _: Context) -> Decision:
         raise refusals.CycleState(cycle.name, state_name(cycle.state), "CLOSING")
     record = view.records_since(cycle.name, scored.closing_position - 1)[0]
     fact = numbered(scored, cycle.seal + 1)
-    return Decision((NewEvent(cycle.name, fact),), EventMetadata.FromString(record.metadata))
+    return Decision((NewEvent(cycle.name, fact),), metadata_of(record))
 
 
 def numbered(scored: facts.CycleSealed, number: int) -> facts.CycleSealed:
@@ -176,7 +176,7 @@ def of_cycle(view: View, cycle: Cycle, subject: str) -> None:
 def seal_resource(sealed: Recorded, reopened: Recorded | None = None) -> resources.Seal:
     """A seal as the API shows it, and that the cycle was opened again after it."""
     fact: Any = fact_of(sealed)
-    metadata = EventMetadata.FromString(sealed.metadata)
+    metadata = metadata_of(sealed)
     return resources.Seal(
         name=f"{fact.cycle}{SEALS}{fact.number}",
         cycle=fact.cycle,
@@ -198,7 +198,7 @@ def seal_resource(sealed: Recorded, reopened: Recorded | None = None) -> resourc
 
 def reopening_resource(reopened: Recorded) -> resources.Reopening:
     """That a cycle was opened again, as the API shows it."""
-    reason = EventMetadata.FromString(reopened.metadata).reason
+    reason = metadata_of(reopened).reason
     return resources.Reopening(reason=reason.plain, **who_and_when(reopened))
 
 
@@ -220,7 +220,7 @@ def amendment_resource(amended: Recorded) -> resources.Amendment:
 
 def who_and_when(recorded: Recorded) -> dict[str, Any]:
     """The fields that every record of the API has in common."""
-    metadata = EventMetadata.FromString(recorded.metadata)
+    metadata = metadata_of(recorded)
     return {
         "actor": metadata.actor.plain,
         "on_behalf_of": metadata.on_behalf_of.plain,

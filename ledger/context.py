@@ -21,7 +21,9 @@ class Context(NamedTuple):
 
     `now_us` is the time at which the decision will be recorded, in µs since 1970 UTC. `new_id`
     gives an id that depends on nothing but the request, so that deciding twice gives the same.
-    `reached` gives the position of the last event that the ledger has by now.
+    `reached` gives the position of the last event that the ledger has by now. `key_of` gives the
+    name of the key that a person's texts are sealed with: empty if they have none, None where the
+    ledger keeps texts in the clear.
     """
 
     now_us: int
@@ -30,6 +32,7 @@ class Context(NamedTuple):
     request_id: str
     new_id: Callable[[], str]
     reached: Callable[[], int]
+    key_of: Callable[[str], str | None] = lambda _: None
 
     def today(self, time_zone: str) -> date:
         """The calendar day of `now_us` in an IANA time zone."""

@@ -19,6 +19,7 @@ from ledger import (
     closing,
     cycles,
     objectives,
+    people,
     reviews,
     teams,
 )
@@ -194,6 +195,8 @@ DECISIONS: Mapping[type[Message], Callable[[View, Any, Context], Decision]] = {
     api.CreateTeamRequest: _create_team,
     api.UpdateTeamRequest: _update_team,
     api.RetireTeamRequest: _retire_team,
+    api.RegisterPersonRequest: people.register,
+    api.ErasePersonRequest: people.erase,
     **dict.fromkeys(CHANGES, _change_plan),
     api.AdjustStrategyRequest: adjusting.adjust_strategy,
     api.ProposeAdjustmentRequest: adjusting.propose,

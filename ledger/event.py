@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from google.protobuf.message_factory import GetMessageClass
 
+from ledger.texts.fields import texts
+from ledger.texts.keyring import KEY_NAMES
+from ledger.texts.opening import check_places, open_texts, place_of
 from okr.v1 import events_pb2
+from okr.v1.event_record_pb2 import EventMetadata
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
-
-    from okr.v1.event_record_pb2 import EventMetadata
 
 
 EVENT_TYPES: Final[Mapping[str, type[Message]]] = {
@@ -72,11 +74,89 @@ class Recorded(Stored, Protocol):
     def metadata(self) -> bytes: ...
 
 
+class Accompanied(Protocol):
+    """What keeps the circumstances of a fact as they were recorded."""
+
+    @property
+    def metadata(self) -> bytes: ...
+
+
+_SEALED: Final = KEY_NAMES.encode()
+"""What bytes that hold a sealed text contain, and hardly any others do."""
+
+
 def fact_of(stored: Stored) -> Message:
-    """The fact in stored bytes.
+    """The fact in stored bytes, its texts opened.
 
     Raises:
         KeyError: an event type that this version does not know.
-        google.protobuf.message.DecodeError: the bytes are not such a message.
+        google.protobuf.message.DecodeError: the bytes are not such a message, or a text in them
+            was moved there.
+        LogUnavailable: it holds sealed texts, and the keys cannot be read now.
     """
+    fact = sealed_fact_of(stored)
+    if _SEALED in stored.payload:
+        if isinstance(stored, Record):
+            check_places(_place(stored), fact)
+        open_texts(fact, "payload")
+    return fact
+
+
+def metadata_of(stored: Accompanied) -> EventMetadata:
+    """The circumstances in stored bytes, their texts opened.
+
+    Raises:
+        google.protobuf.message.DecodeError: the bytes are not such a message, or a text in them
+            was moved there.
+        LogUnavailable: they hold sealed texts, and the keys cannot be read now.
+    """
+    if isinstance(stored, Record) and _SEALED in stored.metadata:
+        check_places(_place(stored), EventMetadata.FromString(stored.metadata))
+    return metadata_in(stored.metadata)
+
+
+def metadata_in(stored: bytes) -> EventMetadata:
+    """The same where the bytes are all that is kept of a record."""
+    metadata = EventMetadata.FromString(stored)
+    if _SEALED in stored:
+        open_texts(metadata, "metadata")
+    return metadata
+
+
+def payload_of(record: Record) -> bytes:
+    """The bytes of the fact as they would be stored in the clear; else as `fact_of`."""
+    sealed = _SEALED in record.payload
+    return fact_of(record).SerializeToString() if sealed else record.payload
+
+
+def sealed_fact_of(stored: Stored) -> Message:
+    """The fact in stored bytes, its texts as they are stored; else as `fact_of`."""
     return EVENT_TYPES[stored.event_type].FromString(stored.payload)
+
+
+def as_stored(record: Record) -> tuple[Message, EventMetadata]:
+    """The fact and the circumstances of a record, their texts as they are stored.
+
+    Takes no keys: for those who have to read no text.
+
+    Raises:
+        KeyError: an event type that this version does not know.
+        google.protobuf.message.DecodeError: the bytes are not such messages, or a text in them was
+            moved there.
+    """
+    fact, metadata = sealed_fact_of(record), EventMetadata.FromString(record.metadata)
+    if _SEALED in record.metadata or _SEALED in record.payload:
+        check_places(_place(record), metadata, fact)
+    return fact, metadata
+
+
+def is_sealed(record: Record) -> bool:
+    """Whether any text of a record is sealed."""
+    if _SEALED not in record.metadata and _SEALED not in record.payload:
+        return False
+    messages = (sealed_fact_of(record), EventMetadata.FromString(record.metadata))
+    return any(held.text.HasField("encrypted") for each in messages for held in texts(each))
+
+
+def _place(record: Record) -> bytes:
+    return place_of(record.stream, record.stream_version, record.event_type)

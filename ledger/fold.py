@@ -14,6 +14,7 @@ from ledger.cycles import Cycle
 from ledger.cycles import applied as cycle_after
 from ledger.objectives import Objective
 from ledger.objectives import applied as objective_after
+from ledger.persons import Person, person_after
 from ledger.revision import Revision
 from ledger.teams import Team, team_of
 from ledger.values import recorded_day
@@ -23,9 +24,9 @@ from okr.v1.event_record_pb2 import EventMetadata
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """A stream of which decisions need to know only that it exists: people and reviews.
+    """A stream of which decisions need to know only that it exists: reviews.
 
-    `cycle` is what a review looked at, empty for a person.
+    `cycle` is what the review looked at.
     """
 
     name: str
@@ -39,7 +40,7 @@ _OF_ADJUSTMENTS = (
     facts.StrategyAdjusted,
 )
 
-State = Cycle | Team | Objective | Alignments | Adjustment | Noted
+State = Cycle | Team | Objective | Alignments | Adjustment | Noted | Person
 
 
 def initial(stream: str) -> State | None:
@@ -67,8 +68,8 @@ def applied(
             return alignments_after(alignments, revision)
         case "adjustments", Adjustment() | None as adjustment if isinstance(fact, _OF_ADJUSTMENTS):
             return adjustment_after(adjustment, stream, fact, metadata, position)
-        case "people", _ if isinstance(fact, facts.PersonRegistered | facts.PersonErased):
-            return Noted(stream)
+        case "people", Person() | None as person:
+            return person_after(person, stream, fact)
         case "reviews", _ if isinstance(fact, facts.ReviewHeld):
             return Noted(stream, fact.cycle)
         case _:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ledger.check_ins import CheckIn, folded
-from ledger.event import Record
+from ledger.event import Record, fact_of
 from ledger.key_results import KeyResult
 from ledger.objectives import stream_of
 from ledger.values import recorded_day
@@ -58,9 +59,8 @@ def by_key_result(records: Iterable[Record]) -> dict[str, dict[int, CheckIn]]:
     """The check-ins of each key result by number, from the records of their objective's stream."""
     known: dict[str, dict[int, CheckIn]] = {}
     for record in records:
-        message = CHECK_IN_FACTS.get(record.event_type)
-        if message is not None:
-            fact = message.FromString(record.payload)
+        if record.event_type in CHECK_IN_FACTS:
+            fact: Any = fact_of(record)
             effective = EventMetadata.FromString(record.metadata).effective_date
             own = known.setdefault(fact.key_result, {})
             folded(own, fact, recorded_day(effective), record.position)

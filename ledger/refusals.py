@@ -299,6 +299,26 @@ class OwnProposal(Refusal):
         return f"{self.resource} was proposed by {self.person}: another person has to approve it"
 
 
+@dataclass(eq=False)
+class PersonErased(Refusal):
+    """What the ledger kept of the person was erased: nobody acts or is named so any more."""
+
+    resource: str
+
+    def __str__(self) -> str:
+        return f"{self.resource} was erased, so nothing can be recorded under this name"
+
+
+@dataclass(eq=False)
+class NotErasable(Refusal):
+    """What is recorded of the person is in the clear, for good."""
+
+    resource: str
+
+    def __str__(self) -> str:
+        return f"what is recorded of {self.resource} was stored in the clear and cannot be erased"
+
+
 @dataclass(frozen=True, slots=True)
 class Meanwhile:
     """What became of a resource or stream: its etags before and now, and the events between.

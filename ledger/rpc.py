@@ -32,6 +32,8 @@ ANSWERS: Final[Mapping[str, Callable[[History], Message]]] = {
     "CreateTeam": answers.team,
     "UpdateTeam": answers.team,
     "RetireTeam": answers.team,
+    "RegisterPerson": answers.person,
+    "ErasePerson": answers.person,
     "CreateObjective": answers.objective,
     "UpdateObjective": answers.objective,
     "GradeObjective": answers.objective,

@@ -91,12 +91,12 @@ def blank(given: str) -> bool:
 
 
 def in_the_clear(given: PersonalText, field: str) -> None:
-    """Refuses text that a request brings encrypted: keys are the ledger's to choose.
+    """Refuses text that a request brings encrypted or names a key for: keys are the ledger's.
 
     Raises:
-        FieldInvalid: it is encrypted.
+        FieldInvalid: it is encrypted, or names a key.
     """
-    if given.HasField("encrypted"):
+    if given.HasField("encrypted") or given.key:
         raise invalid(field, "personal_text.plain", "must be given in the clear")
 
 

@@ -13,6 +13,7 @@ from ledger.event import NewEvent, Record
 from ledger.fold import Noted, State, applied
 from ledger.key_results import KeyResult
 from ledger.objectives import KEY_RESULTS, Objective, stream_of
+from ledger.persons import Person
 from ledger.refusals import Exists, NotFound
 from ledger.teams import Team
 from okr.v1.event_record_pb2 import EventMetadata
@@ -20,7 +21,7 @@ from okr.v1.event_record_pb2 import EventMetadata
 PAGE = 100
 """Records read at a time on the way back from a stream's end."""
 
-Kind = TypeVar("Kind", Cycle, Team, Objective, Alignments, Adjustment, Noted)
+Kind = TypeVar("Kind", Cycle, Team, Objective, Alignments, Adjustment, Noted, Person)
 
 
 class World(Protocol):
@@ -108,6 +109,19 @@ class View:
         """A team, None if there is none of that name."""
         found = self._find(name)
         return found if isinstance(found, Team) else None
+
+    def person(self, name: str) -> Person:
+        """A registered person, erased or not.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        return self._typed(name, Person)
+
+    def find_person(self, name: str) -> Person | None:
+        """The same, None if there is none of that name."""
+        found = self._find(name)
+        return found if isinstance(found, Person) else None
 
     def objective(self, name: str) -> Objective:
         """An objective, or that of a key result's or check-in's name.

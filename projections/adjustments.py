@@ -20,9 +20,8 @@ from sqlalchemy import (
     select,
 )
 
-from ledger.event import fact_of
+from ledger.event import fact_of, metadata_of
 from okr.v1 import events_pb2 as facts
-from projections.event import metadata_of
 from projections.read_model import ReadModel
 from projections.store.tables import TABLES, TEXT, WHOLE, pages, position_key, wanted
 

@@ -53,7 +53,7 @@ def described(known: KnownCheckIn) -> CheckInResource:
     """A check-in with who recorded it and when, and who corrected it."""
     correction = known.correction
     return check_in_resource(
-        known.check_in,
+        known.check_in._replace(content=known.content),
         Circumstances(known.recorded_us, known.recording),
         Circumstances(known.recorded_us, correction) if correction else None,
     )

@@ -5,10 +5,9 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from ledger.event import fact_of
+from ledger.event import as_stored, fact_of, metadata_of
 from ledger.revision import Revision
 from ledger.values import recorded_day
-from okr.v1.event_record_pb2 import EventMetadata
 
 if TYPE_CHECKING:
     from datetime import date
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
     from ledger.event import Record
     from ledger.log.contract import Head
+    from okr.v1.event_record_pb2 import EventMetadata
 
 
 class Event(NamedTuple):
@@ -56,20 +56,25 @@ class Kept(Protocol):
 
 
 def parsed(record: Record) -> Event:
-    """The record, parsed.
+    """The record, parsed, its texts as they are stored.
 
     Raises:
         LookupError: the type is not an event of `okr.v1`.
-        DecodeError, ValueError: bytes that are no such message, or no day of the calendar.
+        DecodeError, ValueError: bytes that are no such message, a text that was moved there, or no
+            day of the calendar.
     """
-    fact = fact_of(record)
-    metadata = EventMetadata.FromString(record.metadata)
+    fact, metadata = as_stored(record)
     return Event(record, metadata, fact, recorded_day(metadata.effective_date).toordinal())
 
 
-def metadata_of(row: Kept) -> EventMetadata:
-    """The circumstances of the fact that a row keeps."""
-    return EventMetadata.FromString(row.metadata)
+def opened(record: Record) -> Event:
+    """The same, its texts opened.
+
+    Raises:
+        LogUnavailable: the keys cannot be read now; else as `parsed`.
+    """
+    fact, metadata = fact_of(record), metadata_of(record)
+    return Event(record, metadata, fact, recorded_day(metadata.effective_date).toordinal())
 
 
 def revision_of(row: Kept) -> Revision:

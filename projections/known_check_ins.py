@@ -27,8 +27,8 @@ from sqlalchemy import (
 )
 
 from ledger import check_ins as domain
+from ledger.event import fact_of, metadata_in
 from okr.v1 import events_pb2 as facts
-from okr.v1.event_record_pb2 import EventMetadata
 from projections.check_ins import (
     CORRECTED,
     NO_MOMENT,
@@ -44,6 +44,21 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import ColumnElement, Connection, FromClause
+
+    from okr.v1.event_record_pb2 import EventMetadata
+
+
+class _Content(NamedTuple):
+    """The fact that gave a check-in its content, as it is stored."""
+
+    event_type: str
+    payload: bytes
+
+
+_EVENT_TYPES: Final = {
+    Kind.RECORDED: facts.CheckInRecorded.DESCRIPTOR.full_name,
+    Kind.CORRECTED: facts.CheckInCorrected.DESCRIPTOR.full_name,
+}
 
 
 class Place(NamedTuple):
@@ -93,34 +108,41 @@ class KnownCheckIn(NamedTuple):
     @property
     def content(self) -> domain.CheckInFact:
         """What it says, as last corrected."""
+        fact = fact_of(_Content(_EVENT_TYPES[Kind(self.content_kind)], self.payload))
+        assert isinstance(fact, domain.CheckInFact)
+        return fact
+
+    @property
+    def measured(self) -> domain.CheckInFact:
+        """The same, its note as it is stored: what it says for scores."""
         if self.content_kind == Kind.CORRECTED:
             return facts.CheckInCorrected.FromString(self.payload)
         return facts.CheckInRecorded.FromString(self.payload)
 
     @property
     def check_in(self) -> domain.CheckIn:
-        """The check-in for the scoring of its key result."""
+        """The check-in for the scoring of its key result, its note as it is stored."""
         return domain.CheckIn(
             self.key_result,
             self.number,
             self.position,
             self.content_position,
             self.effective,
-            self.content,
+            self.measured,
             self.retracted,
         )
 
     @property
     def recording(self) -> EventMetadata:
         """Who recorded it."""
-        return EventMetadata.FromString(self.metadata)
+        return metadata_in(self.metadata)
 
     @property
     def correction(self) -> EventMetadata | None:
         """Who corrected it last, None if nobody did."""
         if self.content_kind != Kind.CORRECTED:
             return None
-        return EventMetadata.FromString(self.content_metadata)
+        return metadata_in(self.content_metadata)
 
 
 def in_force(

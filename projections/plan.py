@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import Column, Select, Table, bindparam, func, select
 
+from ledger.texts.keyring import erased_name
 from okr.v1 import events_pb2 as facts
 from projections.read_model import ReadModel
 from projections.store.tables import TABLES, TEXT, WHOLE, pages, wanted
@@ -40,8 +41,21 @@ def key_results_of(objective: str) -> str:
 
 
 def owned_by(owner: str) -> str:
-    """The collection of the objectives and key results that ever named an owner."""
+    """The collection of the objectives and key results that ever named an owner.
+
+    `owner` is the name as it is stored: in the clear, or the key that it is sealed with.
+    """
     return f"owners/{owner}"
+
+
+def successors_of(person: str) -> str:
+    """The collection of who came to answer for somebody who was erased, by each of their names."""
+    return f"{person}/successors"
+
+
+def predecessors_of(person: str) -> str:
+    """The collection of the erased persons whom somebody succeeded, "{key} {name}" each."""
+    return f"{person}/predecessors"
 
 
 def continuations_of(key_result: str) -> str:
@@ -88,6 +102,19 @@ def _person(event: Event) -> list[Membership]:
     return [Membership(PEOPLE, event.record.position, event.fact.person)]
 
 
+def _erased(event: Event) -> list[Membership]:
+    fact, position = event.fact, event.record.position
+    assert isinstance(fact, facts.PersonErased)
+    if not fact.successor:
+        return []
+    # Registered or not, what they owned reads as their key's.
+    names = {fact.person, erased_name(fact.key)}
+    return [
+        *(Membership(successors_of(name), position, fact.successor) for name in sorted(names)),
+        Membership(predecessors_of(fact.successor), position, f"{fact.key} {fact.person}"),
+    ]
+
+
 def _objective(event: Event) -> list[Membership]:
     fact, position = event.fact, event.record.position
     assert isinstance(fact, facts.ObjectiveCreated)
@@ -129,7 +156,7 @@ def _owned(
     position: int, definition: ObjectiveDefinition | KeyResultDefinition, name: str
 ) -> list[Membership]:
     """The owner that a definition, or what changed of it, names."""
-    owner = definition.owner.plain
+    owner = definition.owner.plain or definition.owner.encrypted.key
     return [Membership(owned_by(owner), position, name)] if owner else []
 
 
@@ -145,6 +172,7 @@ MODEL: Final = ReadModel(
         facts.CycleDrafted: _cycle,
         facts.TeamRegistered: _team,
         facts.PersonRegistered: _person,
+        facts.PersonErased: _erased,
         facts.ObjectiveCreated: _objective,
         facts.ObjectiveRevised: _moved_objective,
         facts.KeyResultAdded: _key_result,

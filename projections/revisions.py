@@ -23,8 +23,9 @@ from sqlalchemy import (
 )
 
 from ledger.cycles import outline
+from ledger.event import metadata_of
 from okr.v1 import events_pb2 as facts
-from projections.event import metadata_of, revision_of
+from projections.event import revision_of
 from projections.read_model import ReadModel
 from projections.store.tables import TABLES, TEXT, WHOLE, pages, position_key, wanted
 

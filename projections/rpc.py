@@ -14,7 +14,7 @@ from okr.v1 import score_service_pb2 as score_api
 from okr.v1.audit_service_pb2_grpc import AuditServiceServicer
 from okr.v1.event_record_pb2 import Event
 from okr.v1.score_service_pb2_grpc import ScoreServiceServicer
-from projections import catalogue, cycle_end, policies
+from projections import catalogue, cycle_end, people, policies
 from projections.as_of import Known, earlier
 from projections.attention import deviations, dues
 from projections.audit import attribution, plan_comparison
@@ -61,6 +61,20 @@ class ScoreRpc(ScoreServiceServicer):
     ) -> score_api.ListTeamsResponse:
         teams, at = await self._reader.page(request, catalogue.list_teams)
         return score_api.ListTeamsResponse(teams=teams.items, **at)
+
+    async def GetPerson(
+        self, request: score_api.GetPersonRequest, context: ServicerContext[Any, Any]
+    ) -> score_api.GetPersonResponse:
+        person, at = await self._reader.one(
+            request, lambda c, k: people.person_at(c, request.name, k)
+        )
+        return score_api.GetPersonResponse(person=person, **at)
+
+    async def ListPeople(
+        self, request: score_api.ListPeopleRequest, context: ServicerContext[Any, Any]
+    ) -> score_api.ListPeopleResponse:
+        found, at = await self._reader.page(request, people.list_people)
+        return score_api.ListPeopleResponse(people=found.items, **at)
 
     async def GetObjective(
         self, request: score_api.GetObjectiveRequest, context: ServicerContext[Any, Any]

@@ -100,6 +100,8 @@ DOMAIN_ROWS: Final[Mapping[type[Exception], Row]] = {
     domain.ProposalOutdated: Row(
         _REFUSED, reason.ERROR_REASON_PROPOSAL_OUTDATED, ("resource", "changed", "positions")
     ),
+    domain.NotErasable: Row(_REFUSED, reason.ERROR_REASON_NOT_ERASABLE, ("resource",)),
+    domain.PersonErased: Row(_REFUSED, reason.ERROR_REASON_PERSON_ERASED, ("resource",)),
     domain.CarryOverNotLater: Row(
         _REFUSED, reason.ERROR_REASON_CARRY_OVER_NOT_LATER, ("resource", "parent")
     ),

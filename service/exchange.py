@@ -82,6 +82,8 @@ class Gate:
     streams: Streams = field(default_factory=Streams)
     validation: Validation = field(default_factory=Validation)
     log: Any = field(default_factory=lambda: structlog.get_logger().bind())
+    alias: Callable[[str], str] = str
+    """How the request log names a caller."""
     calls: int = 0
 
     def close(self) -> None:
@@ -183,9 +185,9 @@ class Exchange:
             raise MetadataTooLarge(size, METADATA_BYTES)
         principal = await gate.identify(metadata, context.auth_context)
         actor, on_behalf_of = principal.caller
-        entry["actor"] = actor
+        entry["actor"] = gate.alias(actor)
         if on_behalf_of:
-            entry["on_behalf_of"] = on_behalf_of
+            entry["on_behalf_of"] = gate.alias(on_behalf_of)
         entry["authenticated_by"] = principal.credential
         if gate.quotas is not None and principal.authenticated:
             self._charge(gate.quotas, actor)

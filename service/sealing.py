@@ -13,7 +13,7 @@ from ledger import answers
 from ledger.answers import History
 from ledger.call import CALL, Call, Caller
 from ledger.closing import numbered, sealed_day
-from ledger.event import Record
+from ledger.event import Record, metadata_of
 from ledger.log.command import Done
 from ledger.log.contract import LogReader
 from ledger.rpc import SEAL, landed
@@ -126,6 +126,8 @@ class Sealing:
             position=closing.position + 1,
             stream_version=closing.stream_version + 1,
             event_type=CycleSealed.DESCRIPTOR.full_name,
+            # In the clear, since they were sealed for the closing's own place.
+            metadata=metadata_of(closing).SerializeToString(),
             payload=numbered(scored, len(seals) + 1).SerializeToString(),
         )
 

@@ -37,6 +37,7 @@ class Settings(IdentitySettings):
     database_connect_seconds: Annotated[float, Field(gt=0, le=600)] = 5.0
     database_statement_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
     replica_url: Annotated[str, Field(repr=False)] = ""
+    keys_url: Annotated[str, Field(repr=False)] = ""
     replica_lag_seconds: Annotated[float, Field(ge=0, le=3600)] = 5.0
     listen: str = "127.0.0.1:50051"
     log_format: LogFormat = "auto"
@@ -77,6 +78,11 @@ class Settings(IdentitySettings):
     @classmethod
     def _database_is_known(cls, url: str) -> str:
         return Database(url).url
+
+    @field_validator("keys_url")
+    @classmethod
+    def _keys_are_known(cls, url: str) -> str:
+        return Database("sqlite:///any", keys_url=url).keys_url
 
     @field_validator("replica_url")
     @classmethod
@@ -122,6 +128,7 @@ class Settings(IdentitySettings):
             self.database_connections,
             self.database_connect_seconds,
             self.database_statement_seconds,
+            self.keys_url,
         )
 
     @property

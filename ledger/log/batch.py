@@ -22,11 +22,17 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """A command in the lane. `source` is what its ids are made from."""
+    """A command in the lane.
+
+    `source` is what its ids are made from, with the `principal`: the caller's name, or a pseudonym
+    where the ledger has keys for texts. `plain_key` is then the key that the name itself makes.
+    """
 
     command: Command
     key: RequestKey | None
     source: str
+    principal: str
+    plain_key: RequestKey | None = None
     attempts: int = 0
 
 

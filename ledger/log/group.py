@@ -15,14 +15,16 @@ from ledger.log.ids import id_maker
 from ledger.log.mapper import event_type_of
 from ledger.log.world import STATES_KEPT, NotedWorld, Overlay, StateCache
 from ledger.refusals import Refusal
+from ledger.texts.sealing import check_actors, sealer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from ledger.log.command import Decider, Folder
-    from ledger.log.contract import EventLog, Outcome
+    from ledger.log.contract import EventLog, Outcome, RequestKey
     from ledger.log.snapshots import Snapshots
     from ledger.log.world import Versioned
+    from ledger.texts.keyring import Keyring
 
 CLOCK_TOLERANCE_US = 60_000_000
 """How far the clock may lie behind the last record. Recorded time stands still meanwhile."""
@@ -43,12 +45,16 @@ class GroupCommit:
         states_kept: int = STATES_KEPT,
         *,
         snapshots: Snapshots | None = None,
+        keyring: Keyring | None = None,
     ) -> None:
         self._log = log
         self._decide = decide
         self._folder = folder
         self._clock = clock
         self._cache = StateCache(log, folder, states_kept, snapshots)
+        self._snapshots = snapshots
+        self._keyring = keyring
+        self._erasures = keyring.header.erasures if keyring else 0
         self._log_id = log.identity().log_id
         self._head: Head | None = None
 
@@ -60,6 +66,7 @@ class GroupCommit:
         result = Result()
         pending = list(jobs)
         try:
+            self._forget_the_erased()
             pending = self._first_times(pending, result)
             head = self._head = self._head or self._log.head()
             now_us = self._now(head)
@@ -84,6 +91,15 @@ class GroupCommit:
             result.answers += [(job, error) for job in pending if id(job) not in answered]
         return result
 
+    def _forget_the_erased(self) -> None:
+        """Leaves all states behind, and the snapshots made of them, once somebody was erased."""
+        if self._keyring is None or self._keyring.header.erasures == self._erasures:
+            return
+        self._erasures = self._keyring.header.erasures
+        self._cache.forget()
+        if self._snapshots is not None:
+            self._snapshots.renew(self._keyring.state_key())
+
     def _first_times(self, jobs: list[Job], result: Result) -> list[Job]:
         """The jobs whose request was not accepted before; the others are answered.
 
@@ -92,7 +108,7 @@ class GroupCommit:
         keyed = [job.key for job in jobs if job.key is not None]
         if not keyed:
             return jobs
-        found = iter(self._log.find_requests(keyed))
+        found = iter(self._found(keyed, [job for job in jobs if job.key is not None]))
         taken: set[bytes] = set()
         fresh = []
         for job in jobs:
@@ -109,8 +125,17 @@ class GroupCommit:
                 fresh.append(job)
         return fresh
 
+    def _found(self, keys: Sequence[RequestKey], jobs: Sequence[Job]) -> Sequence[Repeated | None]:
+        """What is stored under each key, or was before the ledger had keys for texts."""
+        found = self._log.find_requests(keys)
+        if self._keyring is None or not self._keyring.header.plain_until:
+            return found
+        before = self._log.find_requests([job.plain_key or job.key for job in jobs if job.key])
+        return [now or earlier for now, earlier in zip(found, before, strict=True)]
+
     def _repeated(self, job: Job, stored: Repeated) -> Done | Exception:
-        if stored.content_hash != job.command.content_hash:
+        known = {key.content_hash for key in (job.key, job.plain_key) if key is not None}
+        if stored.content_hash not in known:
             return RequestIdReused(job.command.request_id)
         first = stored.first_position
         records: list[Record] = []
@@ -163,13 +188,16 @@ class GroupCommit:
             actor=command.principal,
             on_behalf_of=command.on_behalf_of,
             request_id=command.request_id,
-            new_id=id_maker(self._log_id, command.principal, job.source),
+            new_id=id_maker(self._log_id, job.principal, job.source),
             reached=lambda: max(position, self._log.head().position),
+            key_of=self._key_of,
         )
+        if self._keyring is not None:
+            check_actors(self._keyring, command.principal, command.on_behalf_of)
         decision = self._decide(world, command.request, context)
         if not decision.events:
             raise ValueError("a decision without events; a refusal says that nothing changes")
-        metadata = decision.metadata.SerializeToString()
+        sealer = sealer_of(self._keyring, decision.metadata)
         versions: dict[str, int] = {}
         events = []
         records = []
@@ -181,13 +209,20 @@ class GroupCommit:
             versions[stream] = version = version + 1
             position += 1
             event_type = event_type_of(event.fact)
-            payload = event.fact.SerializeToString()
+            metadata, payload = sealer.stored(stream, version, event_type, event.fact)
             events.append(EncodedEvent(stream, event_type, metadata, payload))
             records.append(Record(position, stream, version, event_type, now_us, metadata, payload))
         facts = [event.fact for event in decision.events]
         states = overlay.after(records, facts, decision.metadata)
         append = Append(events, world.guards, job.key)
         return Decided(job, append, tuple(records), states, facts, decision.metadata)
+
+    def _key_of(self, person: str) -> str | None:
+        """See `Context.key_of`."""
+        if self._keyring is None:
+            return None
+        key = self._keyring.find_key_of(person)
+        return key.name if key else ""
 
     def _append(
         self, decided: Sequence[Decided], overlay: Overlay, now_us: int, result: Result

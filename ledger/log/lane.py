@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ledger.log.command import Command, Decider, Done, Folder
     from ledger.log.contract import EventLog
     from ledger.log.snapshots import Snapshots
+    from ledger.texts.keyring import Keyring
 
 BATCH_AT_MOST = 256
 """Commands of one transaction; beyond it a batch gains little and its first caller waits long."""
@@ -39,7 +40,8 @@ class WriteLane:
     """Decides and appends what waits, batch by batch; one thread uses it.
 
     What waits becomes the next batch: no command waits for others to come. `clock` gives µs since
-    1970 UTC. Without `snapshots`, long streams are folded from their first event.
+    1970 UTC. Without `snapshots`, long streams are folded from their first event; without a
+    `keyring`, personal texts are stored in the clear.
     """
 
     def __init__(
@@ -54,10 +56,12 @@ class WriteLane:
         batch_at_most: int = BATCH_AT_MOST,
         states_kept: int = STATES_KEPT,
         snapshots: Snapshots | None = None,
+        keyring: Keyring | None = None,
     ) -> None:
         self._commit = GroupCommit(
-            event_log, decide, folder, clock, states_kept, snapshots=snapshots
+            event_log, decide, folder, clock, states_kept, snapshots=snapshots, keyring=keyring
         )
+        self._keyring = keyring
         self._monotonic = monotonic
         self._new_source = new_source
         self._batch_at_most = batch_at_most
@@ -69,10 +73,17 @@ class WriteLane:
 
     def add(self, command: Command) -> Job:
         """Put a command behind those that wait; its job is what the answer comes with."""
-        key = None
+        principal, content_hash = command.principal, command.content_hash
+        key = plain_key = None
+        if self._keyring is not None:
+            # Nobody who guesses names and texts learns from a digest that the guess was right.
+            principal = self._keyring.pseudonym(principal).hex()
+            content_hash = self._keyring.pseudonym(content_hash.hex())
         if source := command.request_id:
-            key = request_key(command.principal, command.request_id, command.content_hash)
-        job = Job(command, key, source or self._new_source())
+            key = request_key(principal, source, content_hash)
+            if self._keyring is not None and self._keyring.header.plain_until:
+                plain_key = request_key(command.principal, source, command.content_hash)
+        job = Job(command, key, source or self._new_source(), principal, plain_key)
         self._queue.append(job)
         return job
 

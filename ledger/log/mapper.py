@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from eventsourcing.persistence import Mapper, MapperDeserialisationError, StoredEvent
 from google.protobuf.message import DecodeError
 
-from ledger.event import EVENT_TYPES
+from ledger.event import EVENT_TYPES, as_stored, fact_of, metadata_of
 from ledger.log.errors import DamagedRecord, UnknownEventType
 from ledger.log.stored import NotifiedFact, StoredFact
 from okr.v1.event_record_pb2 import EventMetadata
@@ -47,15 +47,32 @@ def parse_fact(event_type: str, payload: bytes) -> Message:
 
 
 def parse_record(record: Record) -> tuple[Message, EventMetadata]:
-    """The fact and the circumstances in a record.
+    """The fact and the circumstances in a record, their texts opened.
 
     Raises:
         UnknownEventType: no event has the record's type.
-        DamagedRecord: the bytes are not such messages.
+        DamagedRecord: the bytes are not such messages, or a text in them was moved there.
+        LogUnavailable: they hold sealed texts, and the keys cannot be read now.
     """
     try:
-        fact = parse_fact(record.event_type, record.payload)
-        return fact, EventMetadata.FromString(record.metadata)
+        return fact_of(record), metadata_of(record)
+    except KeyError:
+        raise UnknownEventType(record.event_type) from None
+    except DecodeError as error:
+        raise DamagedRecord(record.position, record.event_type) from error
+
+
+def check_record(record: Record) -> None:
+    """Refuses a record that cannot be read; takes no keys.
+
+    Raises:
+        UnknownEventType: no event has the record's type.
+        DamagedRecord: the bytes are not such messages, or a text in them was moved there.
+    """
+    try:
+        as_stored(record)
+    except KeyError:
+        raise UnknownEventType(record.event_type) from None
     except DecodeError as error:
         raise DamagedRecord(record.position, record.event_type) from error
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ledger.event import Record
     from ledger.log.command import Codec
     from ledger.log.contract import LogReader
+    from ledger.texts.keyring import StateKey
 
 EVERY: Final = 256
 """The events of a stream from one snapshot to the next."""
@@ -79,12 +80,22 @@ class SnapshotStore(Protocol):
 
 
 class Snapshots:
-    """Finds snapshots for the lane, and has a thread make new ones beside it."""
+    """Finds snapshots for the lane, and has a thread make new ones beside it.
 
-    def __init__(self, event_log: LogReader, store: SnapshotStore, codec: Codec) -> None:
+    States hold personal texts in the clear: their bytes are sealed with a key, where there is one.
+    """
+
+    def __init__(
+        self,
+        event_log: LogReader,
+        store: SnapshotStore,
+        codec: Codec,
+        key: StateKey | None = None,
+    ) -> None:
         self._log = event_log
         self._store = store
         self._codec = codec
+        self._key = key
         self._waiting: dict[str, tuple[Any, int]] = {}
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -111,7 +122,9 @@ class Snapshots:
             told.warning("snapshot ignored", reason="the log has another record at its version")
             return None
         try:
-            return self._codec.decode(found.state), found.version
+            key = self._key
+            state = key.open(stream, found.state) if key else found.state
+            return self._codec.decode(state), found.version
         except ValueError as error:
             told.warning("snapshot ignored", reason=str(error))
             return None
@@ -125,6 +138,12 @@ class Snapshots:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="snapshots", daemon=True)
             self._thread.start()
+
+    def renew(self, key: StateKey) -> None:
+        """Takes another key, since somebody was erased: earlier states are of no more use."""
+        with self._lock:
+            self._waiting.clear()
+            self._key = key
 
     def close(self) -> None:
         """Writes what waits, then closes the store."""
@@ -140,17 +159,20 @@ class Snapshots:
             self._closing.wait(GATHER_SECONDS)
             self._wake.clear()
             with self._lock:
-                waiting, self._waiting = self._waiting, {}
+                # Together: what is offered after another key was taken is not sealed with this one.
+                waiting, self._waiting, key = self._waiting, {}, self._key
             try:
-                self._keep(waiting)
+                self._keep(waiting, key)
             except LogError as error:
                 log.warning("snapshots cannot be written", error=str(error))
 
-    def _keep(self, states: Mapping[str, tuple[Any, int]]) -> None:
+    def _keep(self, states: Mapping[str, tuple[Any, int]], key: StateKey | None) -> None:
         made = []
         for stream, (state, version) in states.items():
             record = self._record_digest(stream, version)
             stored = self._codec.encode(state)
+            if key is not None:
+                stored = key.seal(stream, stored)
             made.append(Snapshot.made(stream, version, self._code, record, stored))
         if made:
             self._store.keep(made)

@@ -86,6 +86,11 @@ class StateCache:
             forgotten, _ = self._states.popitem(last=False)
             self._outdated.discard(forgotten)
 
+    def forget(self) -> None:
+        """Have every state folded anew when it is next asked for."""
+        self._states.clear()
+        self._outdated.clear()
+
     def outdate(self, streams: Iterable[str]) -> None:
         """Have what came since read when one of these streams is next asked for."""
         self._outdated.update(self._states.keys() & set(streams))

@@ -22,6 +22,7 @@ from okr.cli import (
     importing,
     key_results,
     objectives,
+    people,
     proving,
     replaying,
     retro,
@@ -72,6 +73,7 @@ cycles.app.command("amend")(closing.amend)
 cycles.app.command("amendments")(closing.amendments)
 app.add_typer(cycles.app, name="cycle", rich_help_panel=PLAN)
 app.add_typer(teams.app, name="team", rich_help_panel=PLAN)
+app.add_typer(people.app, name="people", rich_help_panel=PLAN)
 app.add_typer(objectives.app, name="objective", rich_help_panel=PLAN)
 app.add_typer(key_results.app, name="key-result", rich_help_panel=PLAN)
 app.add_typer(check_ins.app, name="check-in", rich_help_panel=PROGRESS)

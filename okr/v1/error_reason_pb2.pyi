@@ -210,6 +210,15 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE: no checkpoint covers the position yet. The same request may be sent again.
     Metadata: `position` (the one wanted), `covered` (the last one that a checkpoint covers).
     """
+    ERROR_REASON_PERSON_ERASED: _ErrorReason.ValueType  # 54
+    """FAILED_PRECONDITION: the person was erased, and nothing is recorded under their name any more.
+    Metadata: `resource`.
+    """
+    ERROR_REASON_NOT_ERASABLE: _ErrorReason.ValueType  # 55
+    """FAILED_PRECONDITION: what is recorded of the person is stored in the clear and cannot be erased:
+    the ledger has no keys for personal texts, or had none when it was recorded.
+    Metadata: `resource`.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The `reason` of the `google.rpc.ErrorInfo` in every error of this package, without the prefix
@@ -405,5 +414,14 @@ ERROR_REASON_PROOFS_OFF: ErrorReason.ValueType  # 52
 ERROR_REASON_PROOF_NOT_READY: ErrorReason.ValueType  # 53
 """UNAVAILABLE: no checkpoint covers the position yet. The same request may be sent again.
 Metadata: `position` (the one wanted), `covered` (the last one that a checkpoint covers).
+"""
+ERROR_REASON_PERSON_ERASED: ErrorReason.ValueType  # 54
+"""FAILED_PRECONDITION: the person was erased, and nothing is recorded under their name any more.
+Metadata: `resource`.
+"""
+ERROR_REASON_NOT_ERASABLE: ErrorReason.ValueType  # 55
+"""FAILED_PRECONDITION: what is recorded of the person is stored in the clear and cannot be erased:
+the ledger has no keys for personal texts, or had none when it was recorded.
+Metadata: `resource`.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -167,11 +167,11 @@ class Event(_message.Message):
 
     @_builtins.property
     def decoded_metadata(self) -> Global___EventMetadata:
-        """`metadata`, decoded."""
+        """`metadata`, decoded, its texts in the clear or as erased."""
 
     @_builtins.property
     def decoded_payload(self) -> _any_pb2.Any:
-        """`payload`, decodable by its type."""
+        """`payload`, decodable by its type, its texts in the clear or as erased."""
 
     def __init__(
         self,

@@ -375,25 +375,33 @@ Global___PersonRegistered: _TypeAlias = PersonRegistered  # noqa: Y015
 
 @_typing.final
 class PersonErased(_message.Message):
-    """The name behind a pseudonym was erased. Stream: the person."""
+    """What the ledger keeps of a person was erased: the key of their texts is destroyed. Stream: the
+    person.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     PERSON_FIELD_NUMBER: _builtins.int
     SUCCESSOR_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
     person: _builtins.str
-    """"people/{person}"."""
+    """"people/{person}"; of somebody who was never registered "people/erased-{…}", which is how
+    the name reads from then on.
+    """
     successor: _builtins.str
     """Who answers from now on for what the person owned: "people/{person}", or empty."""
+    key: _builtins.str
+    """Name of the key that is destroyed: "keys/{key}"."""
     def __init__(
         self,
         *,
         person: _builtins.str = ...,
         successor: _builtins.str = ...,
+        key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["person", b"person", "successor", b"successor"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "person", b"person", "successor", b"successor"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -709,6 +709,170 @@ class RetireTeamResponse(_message.Message):
 Global___RetireTeamResponse: _TypeAlias = RetireTeamResponse  # noqa: Y015
 
 @_typing.final
+class RegisterPersonRequest(_message.Message):
+    """Request of RegisterPerson."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERSON_ID_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    SOURCE_TIME_FIELD_NUMBER: _builtins.int
+    person_id: _builtins.str
+    """Id of the person: lower-case letters, digits and hyphens. It stays for ever and must not be a
+    name, or anything else that tells who it is: leave it empty, and the server makes one.
+    """
+    display_name: _builtins.str
+    """The name to show of the person, 1 to 200 code points. It is what ErasePerson forgets."""
+    request_id: _builtins.str
+    """Id of this request, a UUID. The same id with the same content is applied once and always
+    gets the same answer; the key is kept for ever. Without one a retry may apply twice.
+    """
+    validate_only: _builtins.bool
+    """Check everything and answer as if it had been done, but write nothing."""
+    @_builtins.property
+    def source_time(self) -> _timestamp_pb2.Timestamp:
+        """When the system that this is imported from recorded it; not in the future."""
+
+    def __init__(
+        self,
+        *,
+        person_id: _builtins.str = ...,
+        display_name: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+        source_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["source_time", b"source_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["display_name", b"display_name", "person_id", b"person_id", "request_id", b"request_id", "source_time", b"source_time", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RegisterPersonRequest: _TypeAlias = RegisterPersonRequest  # noqa: Y015
+
+@_typing.final
+class RegisterPersonResponse(_message.Message):
+    """Answer of RegisterPerson."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERSON_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position of the last event that the request made; of the ledger's head where it only
+    validated.
+    """
+    token: _builtins.str
+    """Token of that position: pass it as `at_least_as_fresh` to read this write."""
+    @_builtins.property
+    def person(self) -> _resources_pb2.Person:
+        """The new person."""
+
+    def __init__(
+        self,
+        *,
+        person: _resources_pb2.Person | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["person", b"person"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["person", b"person", "position", b"position", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RegisterPersonResponse: _TypeAlias = RegisterPersonResponse  # noqa: Y015
+
+@_typing.final
+class ErasePersonRequest(_message.Message):
+    """Request of ErasePerson."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SUCCESSOR_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    SOURCE_TIME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Whom to erase: "people/{person}", or any other name under which somebody acted, owned or took
+    part; 1 to 200 code points.
+    """
+    successor: _builtins.str
+    """Who answers from now on for what the person owned: "people/{person}", a registered one; empty
+    for nobody.
+    """
+    request_id: _builtins.str
+    """Id of this request, a UUID. The same id with the same content is applied once and always
+    gets the same answer; the key is kept for ever. Without one a retry may apply twice.
+    """
+    reason: _builtins.str
+    """Why, 1 to 4 000 code points. It is kept: name nobody in it."""
+    validate_only: _builtins.bool
+    """Check everything and answer as if it had been done, but write nothing."""
+    @_builtins.property
+    def source_time(self) -> _timestamp_pb2.Timestamp:
+        """When the system that this is imported from recorded it; not in the future."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        successor: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+        source_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["source_time", b"source_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "reason", b"reason", "request_id", b"request_id", "source_time", b"source_time", "successor", b"successor", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ErasePersonRequest: _TypeAlias = ErasePersonRequest  # noqa: Y015
+
+@_typing.final
+class ErasePersonResponse(_message.Message):
+    """Answer of ErasePerson."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERSON_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """Position of the last event that the request made; of the ledger's head where it only
+    validated.
+    """
+    token: _builtins.str
+    """Token of that position: pass it as `at_least_as_fresh` to read this write."""
+    @_builtins.property
+    def person(self) -> _resources_pb2.Person:
+        """The person after the erasure. Of somebody who was never registered the name is the one that
+        reads from now on: "people/erased-{…}".
+        """
+
+    def __init__(
+        self,
+        *,
+        person: _resources_pb2.Person | None = ...,
+        position: _builtins.int = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["person", b"person"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["person", b"person", "position", b"position", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ErasePersonResponse: _TypeAlias = ErasePersonResponse  # noqa: Y015
+
+@_typing.final
 class CreateObjectiveRequest(_message.Message):
     """Request of CreateObjective."""
 

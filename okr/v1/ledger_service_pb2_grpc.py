@@ -65,6 +65,16 @@ class LedgerServiceStub:
                 request_serializer=okr_dot_v1_dot_ledger__service__pb2.RetireTeamRequest.SerializeToString,
                 response_deserializer=okr_dot_v1_dot_ledger__service__pb2.RetireTeamResponse.FromString,
                 _registered_method=True)
+        self.RegisterPerson = channel.unary_unary(
+                '/okr.v1.LedgerService/RegisterPerson',
+                request_serializer=okr_dot_v1_dot_ledger__service__pb2.RegisterPersonRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_ledger__service__pb2.RegisterPersonResponse.FromString,
+                _registered_method=True)
+        self.ErasePerson = channel.unary_unary(
+                '/okr.v1.LedgerService/ErasePerson',
+                request_serializer=okr_dot_v1_dot_ledger__service__pb2.ErasePersonRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_ledger__service__pb2.ErasePersonResponse.FromString,
+                _registered_method=True)
         self.CreateObjective = channel.unary_unary(
                 '/okr.v1.LedgerService/CreateObjective',
                 request_serializer=okr_dot_v1_dot_ledger__service__pb2.CreateObjectiveRequest.SerializeToString,
@@ -240,6 +250,25 @@ class LedgerServiceServicer:
 
     def RetireTeam(self, request, context):
         """Retires a team: it takes no new objectives.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RegisterPerson(self, request, context):
+        """Registers a person under a pseudonym, with the name to show of them. Nobody has to be
+        registered to act or to own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ErasePerson(self, request, context):
+        """Erases what the ledger keeps of a person: the key that it is sealed with is destroyed before
+        this is answered. Their name then reads as "people/erased-{…}" everywhere, and what they wrote
+        as "(erased)". No stored byte, position or score changes, and nothing is recorded under the
+        name any more: PERSON_ERASED. It cannot be undone. NOT_ERASABLE where the ledger keeps personal
+        text in the clear. Read-only copies and other servers follow within a second.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -494,6 +523,16 @@ def add_LedgerServiceServicer_to_server(servicer, server):
                     servicer.RetireTeam,
                     request_deserializer=okr_dot_v1_dot_ledger__service__pb2.RetireTeamRequest.FromString,
                     response_serializer=okr_dot_v1_dot_ledger__service__pb2.RetireTeamResponse.SerializeToString,
+            ),
+            'RegisterPerson': grpc.unary_unary_rpc_method_handler(
+                    servicer.RegisterPerson,
+                    request_deserializer=okr_dot_v1_dot_ledger__service__pb2.RegisterPersonRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_ledger__service__pb2.RegisterPersonResponse.SerializeToString,
+            ),
+            'ErasePerson': grpc.unary_unary_rpc_method_handler(
+                    servicer.ErasePerson,
+                    request_deserializer=okr_dot_v1_dot_ledger__service__pb2.ErasePersonRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_ledger__service__pb2.ErasePersonResponse.SerializeToString,
             ),
             'CreateObjective': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateObjective,
@@ -789,6 +828,60 @@ class LedgerService:
             '/okr.v1.LedgerService/RetireTeam',
             okr_dot_v1_dot_ledger__service__pb2.RetireTeamRequest.SerializeToString,
             okr_dot_v1_dot_ledger__service__pb2.RetireTeamResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RegisterPerson(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.LedgerService/RegisterPerson',
+            okr_dot_v1_dot_ledger__service__pb2.RegisterPersonRequest.SerializeToString,
+            okr_dot_v1_dot_ledger__service__pb2.RegisterPersonResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ErasePerson(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.LedgerService/ErasePerson',
+            okr_dot_v1_dot_ledger__service__pb2.ErasePersonRequest.SerializeToString,
+            okr_dot_v1_dot_ledger__service__pb2.ErasePersonResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -57,6 +57,17 @@ class LedgerServiceStub:
     """Changes a team's title or its place in the tree."""
     RetireTeam: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.RetireTeamRequest, _ledger_service_pb2.RetireTeamResponse]
     """Retires a team: it takes no new objectives."""
+    RegisterPerson: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.RegisterPersonRequest, _ledger_service_pb2.RegisterPersonResponse]
+    """Registers a person under a pseudonym, with the name to show of them. Nobody has to be
+    registered to act or to own.
+    """
+    ErasePerson: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.ErasePersonRequest, _ledger_service_pb2.ErasePersonResponse]
+    """Erases what the ledger keeps of a person: the key that it is sealed with is destroyed before
+    this is answered. Their name then reads as "people/erased-{…}" everywhere, and what they wrote
+    as "(erased)". No stored byte, position or score changes, and nothing is recorded under the
+    name any more: PERSON_ERASED. It cannot be undone. NOT_ERASABLE where the ledger keeps personal
+    text in the clear. Read-only copies and other servers follow within a second.
+    """
     CreateObjective: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.CreateObjectiveRequest, _ledger_service_pb2.CreateObjectiveResponse]
     """Creates an objective, with its key results if they are given, all or nothing."""
     UpdateObjective: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.UpdateObjectiveRequest, _ledger_service_pb2.UpdateObjectiveResponse]
@@ -175,6 +186,17 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     """Changes a team's title or its place in the tree."""
     RetireTeam: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.RetireTeamRequest, _ledger_service_pb2.RetireTeamResponse]  # type: ignore[assignment]
     """Retires a team: it takes no new objectives."""
+    RegisterPerson: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.RegisterPersonRequest, _ledger_service_pb2.RegisterPersonResponse]  # type: ignore[assignment]
+    """Registers a person under a pseudonym, with the name to show of them. Nobody has to be
+    registered to act or to own.
+    """
+    ErasePerson: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ErasePersonRequest, _ledger_service_pb2.ErasePersonResponse]  # type: ignore[assignment]
+    """Erases what the ledger keeps of a person: the key that it is sealed with is destroyed before
+    this is answered. Their name then reads as "people/erased-{…}" everywhere, and what they wrote
+    as "(erased)". No stored byte, position or score changes, and nothing is recorded under the
+    name any more: PERSON_ERASED. It cannot be undone. NOT_ERASABLE where the ledger keeps personal
+    text in the clear. Read-only copies and other servers follow within a second.
+    """
     CreateObjective: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.CreateObjectiveRequest, _ledger_service_pb2.CreateObjectiveResponse]  # type: ignore[assignment]
     """Creates an objective, with its key results if they are given, all or nothing."""
     UpdateObjective: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.UpdateObjectiveRequest, _ledger_service_pb2.UpdateObjectiveResponse]  # type: ignore[assignment]
@@ -326,6 +348,29 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_service_pb2.RetireTeamResponse, _abc.Awaitable[_ledger_service_pb2.RetireTeamResponse]]:
         """Retires a team: it takes no new objectives."""
+
+    @_abc_1.abstractmethod
+    def RegisterPerson(
+        self,
+        request: _ledger_service_pb2.RegisterPersonRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_service_pb2.RegisterPersonResponse, _abc.Awaitable[_ledger_service_pb2.RegisterPersonResponse]]:
+        """Registers a person under a pseudonym, with the name to show of them. Nobody has to be
+        registered to act or to own.
+        """
+
+    @_abc_1.abstractmethod
+    def ErasePerson(
+        self,
+        request: _ledger_service_pb2.ErasePersonRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_service_pb2.ErasePersonResponse, _abc.Awaitable[_ledger_service_pb2.ErasePersonResponse]]:
+        """Erases what the ledger keeps of a person: the key that it is sealed with is destroyed before
+        this is answered. Their name then reads as "people/erased-{…}" everywhere, and what they wrote
+        as "(erased)". No stored byte, position or score changes, and nothing is recorded under the
+        name any more: PERSON_ERASED. It cannot be undone. NOT_ERASABLE where the ledger keeps personal
+        text in the clear. Read-only copies and other servers follow within a second.
+        """
 
     @_abc_1.abstractmethod
     def CreateObjective(

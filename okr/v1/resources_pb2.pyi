@@ -350,6 +350,40 @@ class Team(_message.Message):
 Global___Team: _TypeAlias = Team  # noqa: Y015
 
 @_typing.final
+class Person(_message.Message):
+    """Somebody who acts, owns or takes part, under a pseudonym."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    ERASED_FIELD_NUMBER: _builtins.int
+    SUCCESSOR_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"people/{person}"."""
+    display_name: _builtins.str
+    """The name to show; empty once the person is erased."""
+    erased: _builtins.bool
+    """Whether what the ledger keeps of the person was erased."""
+    successor: _builtins.str
+    """Who answers since then for what the person owned: "people/{person}", or empty."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        display_name: _builtins.str = ...,
+        erased: _builtins.bool = ...,
+        successor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["display_name", b"display_name", "erased", b"erased", "name", b"name", "successor", b"successor"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Person: _TypeAlias = Person  # noqa: Y015
+
+@_typing.final
 class Objective(_message.Message):
     """A qualitative goal of one team in one cycle."""
 

@@ -55,6 +55,16 @@ class ScoreServiceStub:
                 request_serializer=okr_dot_v1_dot_score__service__pb2.ListTeamsRequest.SerializeToString,
                 response_deserializer=okr_dot_v1_dot_score__service__pb2.ListTeamsResponse.FromString,
                 _registered_method=True)
+        self.GetPerson = channel.unary_unary(
+                '/okr.v1.ScoreService/GetPerson',
+                request_serializer=okr_dot_v1_dot_score__service__pb2.GetPersonRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_score__service__pb2.GetPersonResponse.FromString,
+                _registered_method=True)
+        self.ListPeople = channel.unary_unary(
+                '/okr.v1.ScoreService/ListPeople',
+                request_serializer=okr_dot_v1_dot_score__service__pb2.ListPeopleRequest.SerializeToString,
+                response_deserializer=okr_dot_v1_dot_score__service__pb2.ListPeopleResponse.FromString,
+                _registered_method=True)
         self.GetObjective = channel.unary_unary(
                 '/okr.v1.ScoreService/GetObjective',
                 request_serializer=okr_dot_v1_dot_score__service__pb2.GetObjectiveRequest.SerializeToString,
@@ -200,6 +210,20 @@ class ScoreServiceServicer:
 
     def ListTeams(self, request, context):
         """Lists the teams by name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPerson(self, request, context):
+        """Reads a person: the name to show, or that they were erased.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPeople(self, request, context):
+        """Lists the registered people in order of registration, erased ones included.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -408,6 +432,16 @@ def add_ScoreServiceServicer_to_server(servicer, server):
                     servicer.ListTeams,
                     request_deserializer=okr_dot_v1_dot_score__service__pb2.ListTeamsRequest.FromString,
                     response_serializer=okr_dot_v1_dot_score__service__pb2.ListTeamsResponse.SerializeToString,
+            ),
+            'GetPerson': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPerson,
+                    request_deserializer=okr_dot_v1_dot_score__service__pb2.GetPersonRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_score__service__pb2.GetPersonResponse.SerializeToString,
+            ),
+            'ListPeople': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPeople,
+                    request_deserializer=okr_dot_v1_dot_score__service__pb2.ListPeopleRequest.FromString,
+                    response_serializer=okr_dot_v1_dot_score__service__pb2.ListPeopleResponse.SerializeToString,
             ),
             'GetObjective': grpc.unary_unary_rpc_method_handler(
                     servicer.GetObjective,
@@ -634,6 +668,60 @@ class ScoreService:
             '/okr.v1.ScoreService/ListTeams',
             okr_dot_v1_dot_score__service__pb2.ListTeamsRequest.SerializeToString,
             okr_dot_v1_dot_score__service__pb2.ListTeamsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPerson(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.ScoreService/GetPerson',
+            okr_dot_v1_dot_score__service__pb2.GetPersonRequest.SerializeToString,
+            okr_dot_v1_dot_score__service__pb2.GetPersonResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPeople(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/okr.v1.ScoreService/ListPeople',
+            okr_dot_v1_dot_score__service__pb2.ListPeopleRequest.SerializeToString,
+            okr_dot_v1_dot_score__service__pb2.ListPeopleResponse.FromString,
             options,
             channel_credentials,
             insecure,

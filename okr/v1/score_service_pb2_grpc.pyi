@@ -53,6 +53,10 @@ class ScoreServiceStub:
     """Reads a team."""
     ListTeams: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.ListTeamsRequest, _score_service_pb2.ListTeamsResponse]
     """Lists the teams by name."""
+    GetPerson: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.GetPersonRequest, _score_service_pb2.GetPersonResponse]
+    """Reads a person: the name to show, or that they were erased."""
+    ListPeople: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.ListPeopleRequest, _score_service_pb2.ListPeopleResponse]
+    """Lists the registered people in order of registration, erased ones included."""
     GetObjective: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.GetObjectiveRequest, _score_service_pb2.GetObjectiveResponse]
     """Reads an objective."""
     ListObjectives: _grpc.UnaryUnaryMultiCallable[_score_service_pb2.ListObjectivesRequest, _score_service_pb2.ListObjectivesResponse]
@@ -146,6 +150,10 @@ class ScoreServiceAsyncStub(ScoreServiceStub):
     """Reads a team."""
     ListTeams: _aio.UnaryUnaryMultiCallable[_score_service_pb2.ListTeamsRequest, _score_service_pb2.ListTeamsResponse]  # type: ignore[assignment]
     """Lists the teams by name."""
+    GetPerson: _aio.UnaryUnaryMultiCallable[_score_service_pb2.GetPersonRequest, _score_service_pb2.GetPersonResponse]  # type: ignore[assignment]
+    """Reads a person: the name to show, or that they were erased."""
+    ListPeople: _aio.UnaryUnaryMultiCallable[_score_service_pb2.ListPeopleRequest, _score_service_pb2.ListPeopleResponse]  # type: ignore[assignment]
+    """Lists the registered people in order of registration, erased ones included."""
     GetObjective: _aio.UnaryUnaryMultiCallable[_score_service_pb2.GetObjectiveRequest, _score_service_pb2.GetObjectiveResponse]  # type: ignore[assignment]
     """Reads an objective."""
     ListObjectives: _aio.UnaryUnaryMultiCallable[_score_service_pb2.ListObjectivesRequest, _score_service_pb2.ListObjectivesResponse]  # type: ignore[assignment]
@@ -260,6 +268,22 @@ class ScoreServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_score_service_pb2.ListTeamsResponse, _abc.Awaitable[_score_service_pb2.ListTeamsResponse]]:
         """Lists the teams by name."""
+
+    @_abc_1.abstractmethod
+    def GetPerson(
+        self,
+        request: _score_service_pb2.GetPersonRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_score_service_pb2.GetPersonResponse, _abc.Awaitable[_score_service_pb2.GetPersonResponse]]:
+        """Reads a person: the name to show, or that they were erased."""
+
+    @_abc_1.abstractmethod
+    def ListPeople(
+        self,
+        request: _score_service_pb2.ListPeopleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_score_service_pb2.ListPeopleResponse, _abc.Awaitable[_score_service_pb2.ListPeopleResponse]]:
+        """Lists the registered people in order of registration, erased ones included."""
 
     @_abc_1.abstractmethod
     def GetObjective(

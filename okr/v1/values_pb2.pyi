@@ -414,30 +414,41 @@ Global___ReviewKind: _TypeAlias = ReviewKind  # noqa: Y015
 @_typing.final
 class PersonalText(_message.Message):
     """Text that may name a person: who acted, who owns, notes and reasons.
-    It travels as it is stored: in the clear, or encrypted with a key that can be destroyed.
+    It is stored encrypted with a key that can be destroyed, where the ledger has a key store, else in
+    the clear. Answers give it in the clear. Once the key is destroyed, a name reads as
+    "people/erased-{the key's first 8 characters}", the same for every text about that person, and
+    any other text as "(erased)".
     """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     PLAIN_FIELD_NUMBER: _builtins.int
     ENCRYPTED_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
     plain: _builtins.str
     """The text in the clear: 1 to 4 000 code points, line breaks and tabs are the only control
     characters.
     """
+    key: _builtins.str
+    """Name of the key that the text is stored under, of free text (a reason, a note, a lesson …) as a
+    decoded event gives it: that of its author. Requests leave it empty.
+    """
     @_builtins.property
     def encrypted(self) -> Global___EncryptedText:
-        """The text encrypted with a person's key. Requests carry `plain` only."""
+        """The text encrypted with a person's key, in stored bytes alone: requests and decoded answers
+        carry `plain`.
+        """
 
     def __init__(
         self,
         *,
         plain: _builtins.str = ...,
         encrypted: Global___EncryptedText | None = ...,
+        key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["encrypted", b"encrypted", "form", b"form", "plain", b"plain"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["encrypted", b"encrypted", "form", b"form", "plain", b"plain"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["encrypted", b"encrypted", "form", b"form", "key", b"key", "plain", b"plain"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_form: _TypeAlias = _typing.Literal["plain", "encrypted"]  # noqa: Y015
     _WhichOneofArgType_form: _TypeAlias = _typing.Literal["form", b"form"]  # noqa: Y015
@@ -456,22 +467,30 @@ class EncryptedText(_message.Message):
     KEY_FIELD_NUMBER: _builtins.int
     NONCE_FIELD_NUMBER: _builtins.int
     CIPHERTEXT_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
     key: _builtins.str
-    """Name of the key, for example "people/4f2a/keys/1"."""
+    """Name of the key, random and the same for all texts of one person: "keys/q4mzxw7kd2aeh5rt"."""
     nonce: _builtins.bytes
     """Nonce of the encryption, 12 bytes."""
     ciphertext: _builtins.bytes
     """Ciphertext with its authentication tag, AES-256-GCM."""
+    place: _builtins.bytes
+    """The event that it belongs to, 16 bytes: BLAKE2b of the event's stream, a zero byte, its version
+    in the stream as 8 bytes, the highest first, and the full name of its type. It is authenticated
+    with the text, and so are the log's id, the field's path within the event and the key's name: a
+    text moved to another event, field or log does not open.
+    """
     def __init__(
         self,
         *,
         key: _builtins.str = ...,
         nonce: _builtins.bytes = ...,
         ciphertext: _builtins.bytes = ...,
+        place: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ciphertext", b"ciphertext", "key", b"key", "nonce", b"nonce"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ciphertext", b"ciphertext", "key", b"key", "nonce", b"nonce", "place", b"place"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

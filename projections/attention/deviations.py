@@ -7,7 +7,6 @@ from datetime import date
 
 from sqlalchemy import Connection
 
-from ledger.dues import owner_of
 from ledger.values import date_message
 from okr.v1 import resources_pb2 as resources
 from okr.v1.score_service_pb2 import ListDeviationsRequest
@@ -68,7 +67,7 @@ def _shown(line: Line, above: Sequence[resources.Dependant]) -> resources.Deviat
         title=subject.of.definition.title,
         cycle=part.cycle.name,
         team=objective.definition.team,
-        owner=owner_of(objective, measured.key_result if measured else None),
+        owner=part.owner_of(objective, measured.key_result if measured else None),
         findings=line.findings,
         dependants=above,
         effective_at=date_message(part.day),

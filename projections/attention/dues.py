@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from sqlalchemy import Connection
 
 from ledger.call import hides
-from ledger.dues import due, owner_of
+from ledger.dues import due
 from ledger.key_results import KeyResult
 from ledger.objectives import Objective
 from ledger.scoring.cadence import Due
@@ -73,7 +73,7 @@ def _shown(
         title=key_result.definition.title,
         cycle=part.cycle.name,
         team=objective.definition.team,
-        owner=owner_of(objective, key_result),
+        owner=part.owner_of(objective, key_result),
         period=resources.CadencePeriod(
             number=owed.number,
             first_day=date_message(owed.period.first_day),

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from ledger.call import hides
 from ledger.check_ins import CheckIn
 from ledger.dues import due, owner_of
+from ledger.event import fact_of
 from ledger.key_results import KeyResult
 from ledger.momentum import Momentum, momentum
 from ledger.objectives import Objective
@@ -205,14 +206,14 @@ class _Review:
     """A review that was held, and the position of its record."""
 
     position: int
-    fact: facts.ReviewHeld
+    fact: Any
 
 
 def _reviews(at: Instants, part: Part) -> list[_Review]:
     """The reviews of the cycle that were held by the day."""
     wanted = Wanted(part.cycle.name, facts.ReviewHeld)
     return [
-        _Review(entry.position, facts.ReviewHeld.FromString(entry.payload))
+        _Review(entry.position, fact_of(entry))
         for entry in of_cycle(at.connection, wanted, at.position)
         if entry.effective <= at.day
     ]
@@ -221,7 +222,7 @@ def _reviews(at: Instants, part: Part) -> list[_Review]:
 def _was_reviewed(subject: Subject, reviews: Sequence[_Review], change: RevisionRow) -> bool:
     """Whether a later review that saw the change was its team's, or its owner took part."""
     objective, measured = subject.objective, subject.measured
-    owner = owner_of(objective, measured.key_result if measured else None)
+    owner = subject.part.owner_of(objective, measured.key_result if measured else None)
     return any(
         review.position > change.position
         and review.fact.seen_position >= change.position

@@ -13,11 +13,13 @@ from ledger.cycles import Cycle, cycle_of
 from ledger.dues import owner_of
 from ledger.key_results import KeyResult
 from ledger.objectives import Objective, stream_of
+from ledger.texts.opening import AT_HAND
 from okr.v1.values_pb2 import CycleState
 from projections import plan, revisions
 from projections.as_of import Known
 from projections.board import Board, board
 from projections.catalogue import cycle_at, team_at
+from projections.people import Successors
 from projections.scorecard import below, candidates, teams_on
 
 
@@ -41,6 +43,7 @@ class Part:
     asked: Asked
     board: Board
     teams: frozenset[str]
+    successors: Successors
 
     def objectives(self) -> Iterator[Objective]:
         """The cycle's open objectives of the teams asked for, whoever owns them."""
@@ -58,7 +61,11 @@ class Part:
 
     def is_owned(self, objective: Objective, key_result: KeyResult | None = None) -> bool:
         """Whether the owner asked for, if one is, answers for it."""
-        return self.asked.owner in ("", owner_of(objective, key_result))
+        return self.asked.owner in ("", self.owner_of(objective, key_result))
+
+    def owner_of(self, objective: Objective, key_result: KeyResult | None = None) -> str:
+        """Who answers for a key result, or for an objective: of an erased owner the successor."""
+        return self.successors.answering(owner_of(objective, key_result))
 
 
 def parts(connection: Connection, asked: Asked, known: Known) -> list[Part]:
@@ -88,11 +95,14 @@ def _part(connection: Connection, asked: Asked, position: int, cycle: Cycle, day
     teams = teams_on(connection, position, day)
     inside = below(teams, asked.team) if asked.team in ("", *teams) else []
     wanted = candidates(connection, cycle, asked.team, inside, position)
+    successors = Successors(connection, position)
     if asked.owner:
-        owned = plan.members_of(connection, plan.owned_by(asked.owner), position)
-        answered_for = {stream_of(entry.member) for entry in owned}
+        names = [asked.owner, *AT_HAND.keys_of(asked.owner), *successors.predecessors(asked.owner)]
+        owned = plan.members_of_many(connection, [*map(plan.owned_by, names)], position)
+        answered_for = {stream_of(member) for members in owned.values() for member in members}
         wanted = [name for name in wanted if name in answered_for]
-    return Part(cycle, day, asked, board(connection, wanted, position, day), frozenset(inside))
+    facts = board(connection, wanted, position, day)
+    return Part(cycle, day, asked, facts, frozenset(inside), successors)
 
 
 def _running(connection: Connection, known: Known) -> list[tuple[Cycle, date]]:

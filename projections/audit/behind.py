@@ -10,12 +10,11 @@ from google.protobuf.message import Message
 from sqlalchemy import BindParameter, Column, Connection, Table, bindparam, select
 
 from ledger.check_ins import CHECK_INS
-from ledger.event import fact_of
+from ledger.event import fact_of, metadata_of
 from okr.v1.event_record_pb2 import EventMetadata
 from projections.alignments import alignments
 from projections.audit.measured import FACTS
 from projections.check_ins import check_ins
-from projections.event import metadata_of
 from projections.revisions import revisions
 
 

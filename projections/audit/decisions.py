@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from ledger.adjustment_resources import Step, change_resource
 from ledger.adjustment_resources import resource as adjustment_resource
 from ledger.call import shows
-from ledger.event import Record
+from ledger.event import Record, metadata_of, payload_of
 from ledger.refusals import NotFound
 from ledger.scoring.attribution import difference
 from ledger.scoring.exact import text
@@ -20,7 +20,6 @@ from okr.v1 import event_record_pb2 as event_record
 from okr.v1 import events_pb2 as facts
 from okr.v1 import resources_pb2 as resources
 from okr.v1.audit_service_pb2 import ListAdjustmentsRequest
-from okr.v1.event_record_pb2 import EventMetadata
 from okr.v1.resources_pb2 import AdjustmentState
 from projections import adjustments, alignments, answers, plan, revisions
 from projections.adjustments import AdjustmentRow
@@ -164,6 +163,6 @@ def event(record: Record, log_id: str, epoch: int) -> event_record.Event:
         ),
         metadata=record.metadata,
         payload=record.payload,
-        decoded_metadata=EventMetadata.FromString(record.metadata),
-        decoded_payload=AnyMessage(type_url=TYPE_URL + record.event_type, value=record.payload),
+        decoded_metadata=metadata_of(record),
+        decoded_payload=AnyMessage(type_url=TYPE_URL + record.event_type, value=payload_of(record)),
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ledger.call import shows
 from ledger.cycles import Cycle
-from ledger.event import Stored, fact_of
+from ledger.event import Stored, fact_of, metadata_of
 from ledger.objectives import stream_of
 from ledger.values import ALWAYS, recorded_day
 from okr.v1 import events_pb2 as facts
@@ -60,7 +60,7 @@ class Facets:
     @cached_property
     def metadata(self) -> EventMetadata:
         """Its circumstances."""
-        return EventMetadata.FromString(self.kept.metadata)
+        return metadata_of(self.kept)
 
     @cached_property
     def fact(self) -> Message:

@@ -152,7 +152,7 @@ def _outcome(
 def _confidence(check_ins: Sequence[KnownCheckIn], owner: str) -> MidConfidence | None:
     """The last one given."""
     for each in reversed(check_ins):
-        content = each.content
+        content = each.measured
         if content.HasField("confidence"):
             said = each.correction or each.recording
             giver = said.on_behalf_of.plain or said.actor.plain

@@ -34,9 +34,19 @@ WORDS: Final = frozenset(
         # Other resources, of which none is hidden.
         *("cycle", "person", "review", "seal", "successor", "team"),
         # Ids of other resources, and of parts of one that the same message names.
-        *("adjustment_id", "cycle_id", "id", "ids", "key_result_id", "review_id", "team_id"),
+        *("adjustment_id", "cycle_id", "id", "ids", "key_result_id", "person_id", "review_id"),
+        "team_id",
         # Who and why, in people's own words.
-        *("actor", "corrected_by", "description", "lesson", "note", "notes", "on_behalf_of"),
+        *(
+            "actor",
+            "corrected_by",
+            "description",
+            "display_name",
+            "lesson",
+            "note",
+            "notes",
+            "on_behalf_of",
+        ),
         *("owner", "participants", "plain", "reason", "statement", "title", "unit", "message"),
         # Numbers, as text.
         *("amended_score", "amended_value", "as_judged_difference", "as_judged_score"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from ledger.log.errors import LogUnavailable
-from projections.event import parsed
+from projections.event import opened
 from service.access.directory import TYPES, Directory
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Upkeep:
         records = self._log.list_events(
             event_types=TYPES, after=after, up_to_position=head, limit=PAGE
         )
-        events = [parsed(record) for record in records]
+        events = [opened(record) for record in records]
         if len(records) == PAGE:
             return events, records[-1].position, False
         return events, head, True

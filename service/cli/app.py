@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from server import serve
-from service.cli import checkpoint, identity, log, moving, policy, projections
+from service.cli import checkpoint, identity, keys, log, moving, policy, projections
 from service.cli.conformance import conformance
 from service.cli.follow import follow
 from service.cli.status import status
@@ -32,3 +32,4 @@ app.add_typer(log.app, name="log")
 app.add_typer(checkpoint.app, name="checkpoint")
 app.add_typer(identity.app, name="identity")
 app.add_typer(policy.app, name="policy")
+app.add_typer(keys.app, name="keys")

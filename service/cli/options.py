@@ -56,6 +56,16 @@ CheckpointFileOption = Annotated[
         show_default="none",
     ),
 ]
+KeysUrl = Annotated[
+    str | None,
+    typer.Option(
+        envvar="OKR_KEYS_URL",
+        metavar="URL",
+        help="Where the keys of personal texts are, in the form of the ledger's URL; `none` keeps"
+        " the texts in the clear.",
+        show_default="beside the ledger",
+    ),
+]
 LogFormatOption = Annotated[
     LogFormat | None,
     typer.Option(

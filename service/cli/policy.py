@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ledger.log.opening import open_log
+from ledger.texts.finding import keys_at_hand
 from service.access.deciding import Holder, decide
 from service.access.directory import Directory
 from service.access.explaining import weighed
@@ -119,7 +120,10 @@ def _given(roles: list[str] | tuple[()]) -> list[Role]:
 
 async def _directory(settings: Settings) -> Directory:
     """What the ledger says now."""
-    with closing(open_log(settings.database, read_only=True)) as ledger:
+    with (
+        closing(open_log(settings.database, read_only=True)) as ledger,
+        keys_at_hand(settings.database, ledger),
+    ):
         directory = Directory()
         await Upkeep(ledger, directory).catch_up()
         return directory

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -17,6 +17,7 @@ from ledger.log.opening import open_log
 from ledger.log.snapshots import Snapshots
 from ledger.model import Domain
 from ledger.rpc import BULK, METHODS, REQUESTS, SERVICE, LedgerRpc, NeedsReading
+from ledger.texts.finding import keys_at_hand
 from ledger.tokens import Tokens
 from service.errors import told
 from service.lane.bulk import Group, Part
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from ledger.log.command import Done
     from ledger.log.contract import EventLog
     from ledger.log.database import Database
+    from ledger.texts.keyring import Keyring
 
 READ_BYTES: Final = 1 << 20
 READING_ANSWERS: Final = 2
@@ -50,13 +52,16 @@ class Host:
         event_log: EventLog,
         snapshots: Snapshots,
         clock: Callable[[], int],
+        keyring: Keyring | None,
     ) -> None:
         identity = event_log.identity()
         domain = Domain()
         self._link = link
         self._frames = Frames()
         self._sending = threading.Lock()
-        self._lane = WriteLane(event_log, domain, domain, clock=clock, snapshots=snapshots)
+        self._lane = WriteLane(
+            event_log, domain, domain, clock=clock, snapshots=snapshots, keyring=keyring
+        )
         self._tokens = Tokens(identity.log_id, identity.epoch)
         self._rpc = LedgerRpc(event_log, self._tokens, snapshots)
         self._validation = Validation()
@@ -209,8 +214,8 @@ def host(
 ) -> None:
     """Opens the log and serves the desk at the other end of the link until it hangs up.
 
-    Where the log cannot be opened, the desk is sent the LogError. `owner_pid` is the server's,
-    `clock` gives µs since 1970 UTC in place of the log's own.
+    Where the log or its keys cannot be opened, the desk is sent the LogError. `owner_pid` is the
+    server's, `clock` gives µs since 1970 UTC in place of the log's own.
     """
     with closing(link):
         try:
@@ -218,6 +223,14 @@ def host(
         except LogError as error:
             link.sendall(framed(error))
             return
-        snapshots = Snapshots(event_log, event_log.snapshot_store(), Domain())
-        with closing(event_log), closing(snapshots):
-            Host(link, event_log, snapshots, clock or event_log.clock).run()
+        with ExitStack() as stack:
+            stack.enter_context(closing(event_log))
+            try:
+                keyring = stack.enter_context(keys_at_hand(database, event_log, make=True))
+            except LogError as error:
+                link.sendall(framed(error))
+                return
+            key = keyring.state_key() if keyring else None
+            snapshots = Snapshots(event_log, event_log.snapshot_store(), Domain(), key)
+            stack.enter_context(closing(snapshots))
+            Host(link, event_log, snapshots, clock or event_log.clock, keyring).run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ledger.log.errors import DamagedRecord, UnknownEventType
-from ledger.log.mapper import parse_record
+from ledger.log.mapper import check_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ class Rules:
         if record.stream_version != version:
             yield f"{where} is version {record.stream_version} of its stream, not {version}"
         try:
-            parse_record(record)
+            check_record(record)
         except (DamagedRecord, UnknownEventType) as fault:
             yield str(fault)
         self._recorded_us = record.recorded_us

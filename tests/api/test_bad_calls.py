@@ -41,6 +41,7 @@ REQUEST_ID = "0b6ad7ba-8ac4-4a9b-9b3a-4f7ff0d6a001"
 SPACIOUS = (
     "okr.v1.ScoreService/ListCycles",
     "okr.v1.ScoreService/ListTeams",
+    "okr.v1.ScoreService/ListPeople",
     "okr.v1.ScoreService/ListPolicies",
     "okr.v1.ScoreService/ListDueCheckIns",
     "okr.v1.ScoreService/ListDeviations",

@@ -56,6 +56,8 @@ ELSEWHERE: Final = {
     "NOT_PERMITTED": "test_permissions",
     "OWN_PROPOSAL": "test_approval",
     "PROPOSAL_OUTDATED": "test_approval",
+    "PERSON_ERASED": "test_erasure",
+    "NOT_ERASABLE": "test_erasure",
     "UNAUTHENTICATED": "test_who_calls",
     "IMPERSONATION": "test_who_calls",
     "KEYS_UNAVAILABLE": "test_who_calls",

@@ -20,6 +20,7 @@ from ledger.refusals import (
     Refusal,
     Violation,
 )
+from ledger.texts.store import KeysMismatch
 from okr.v1.error_reason_pb2 import (
     ERROR_REASON_INTERNAL,
     ERROR_REASON_UNSPECIFIED,
@@ -32,7 +33,7 @@ from service.errors import incident_status, status_of
 HEADER_BYTES = 8 * 1024
 """What gRPC clients take for sure, all headers together."""
 
-AT_START = {log.LogLocked, log.LogMismatch}
+AT_START = {log.LogLocked, log.LogMismatch, KeysMismatch}
 """They end the server before it has callers."""
 OF_COMMANDS = {
     log.RecordUnfit,

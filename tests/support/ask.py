@@ -75,6 +75,16 @@ def commit(name: str = Q3, **rest: Any) -> api.CommitPlanRequest:
     return _with(api.CommitPlanRequest(name=name), rest)
 
 
+def register(name: str = "p", display_name: str = "Nagy Anna") -> api.RegisterPersonRequest:
+    """A person."""
+    return api.RegisterPersonRequest(person_id=name, display_name=display_name)
+
+
+def erase(name: str = "people/p", successor: str = "", because: str = "") -> api.ErasePersonRequest:
+    """A person's erasure."""
+    return api.ErasePersonRequest(name=name, successor=successor, reason=because)
+
+
 def team(name: str = "marketing", parent: str = "", title: str = "") -> api.CreateTeamRequest:
     """A team."""
     return api.CreateTeamRequest(

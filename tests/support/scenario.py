@@ -48,6 +48,8 @@ class Scenario:
     records: list[Record] = field(default_factory=list)
     actor: str = ACTOR
     on_behalf_of: str = ""
+    keys: dict[str, str] | None = None
+    """Names of keys by whose they are; None where the ledger has none for texts."""
     decision: Decision | None = None
     refusal: Refusal | None = None
 
@@ -175,6 +177,7 @@ class Scenario:
             REQUEST,
             lambda: f"made-{len(self.records)}",
             lambda: len(self.records),
+            lambda person: None if self.keys is None else self.keys.get(person, ""),
         )
 
     @property

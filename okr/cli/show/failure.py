@@ -42,6 +42,8 @@ NEXT: Final = {
     "APPROVAL_REQUIRED": "Propose it: okr propose CYCLE; another person then approves it.",
     "ADJUSTMENT_STATE": "okr adjustments CYCLE tells who decided on it and why.",
     "OWN_PROPOSAL": "Ask another person to approve it. You may withdraw it: okr reject.",
+    "PERSON_ERASED": "Nothing is recorded under this name any more: name somebody else.",
+    "NOT_ERASABLE": "Tell the operator: the ledger keeps personal text in the clear.",
     "PROPOSAL_OUTDATED": "Look at what changed (okr events), reject this one and propose again.",
     "CARRY_OVER_NOT_LATER": "Choose an objective of a cycle that begins later.",
     "PAGE_TOKEN_INVALID": "List again from the first page.",

@@ -81,7 +81,7 @@ def status(given: GetStatusResponse) -> RenderableType:
 
 
 def payload(event: Event) -> Message | None:
-    """The fact of an event, as far as it is shown; None for a type unknown here."""
+    """The fact of an event, as far as it is shown, its texts in the clear; None if unknown here."""
     kind = getattr(events_pb2, event.header.event_type.rpartition(".")[2], None)
     fact: Message | None = kind.FromString(event.decoded_payload.value) if kind else None
     return fact

@@ -18,6 +18,7 @@ from okr.v1.resources_pb2 import (
     KeyResult,
     KeyResultScore,
     Objective,
+    Person,
     Team,
 )
 from okr.v1.values_pb2 import (
@@ -72,6 +73,16 @@ def teams(given: Iterable[Team]) -> Table:
         parent = names.short(each.definition.parent) or marks.NOTHING
         state = "retired" if each.retired else "active"
         table.add_row(names.short(each.name), each.definition.title, parent, state)
+    return table
+
+
+def people(given: Iterable[Person]) -> Table:
+    """A line for each person."""
+    table = marks.table("person", "name", "state", "successor")
+    for each in given:
+        state = "erased" if each.erased else "active"
+        successor = each.successor or marks.NOTHING
+        table.add_row(each.name, each.display_name or marks.NOTHING, state, successor)
     return table
 
 

@@ -84,7 +84,7 @@ def job(command: Command) -> Job:
     key = None
     if command.request_id:
         key = request_key(command.principal, command.request_id, command.content_hash)
-    return Job(command, key, command.request_id or "random")
+    return Job(command, key, command.request_id or "random", command.principal)
 
 
 def positions(done: Done | Exception) -> list[int]:

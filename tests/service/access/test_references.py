@@ -33,6 +33,7 @@ BYTES = {
     *("okr.v1.EncryptedText.ciphertext", "okr.v1.EncryptedText.nonce"),
     *("okr.v1.Checkpoint.root", "okr.v1.ConsistencyProof.hashes"),
     *("okr.v1.InclusionProof.hashes", "okr.v1.InclusionProof.leaf_hash"),
+    "okr.v1.EncryptedText.place",
 }
 ANY = {"okr.v1.Event.decoded_payload", "google.rpc.Status.details"}
 

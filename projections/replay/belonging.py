@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ledger.call import hides
 from ledger.event import fact_of
 from ledger.objectives import objective_of
 from ledger.teams import team_of
@@ -123,7 +124,7 @@ def _about(connection: Connection, records: Sequence[Record]) -> Mapping[int, se
             found[record.position] = {record.stream}
             continue
         fact = fact_of(record)
-        found[record.position] = set(touched(fact))
+        found[record.position] = _shown(set(touched(fact)))
         if isinstance(fact, facts.AdjustmentApproved | facts.AdjustmentRejected):
             decided[record.position] = record.stream
     known = records[-1].position
@@ -131,8 +132,16 @@ def _about(connection: Connection, records: Sequence[Record]) -> Mapping[int, se
     for position, adjustment in decided.items():
         for row in rows[adjustment]:
             if row.position <= position:
-                found[position] |= set(touched(row.fact))
+                found[position] |= _shown(set(touched(row.fact)))
     return found
+
+
+def _shown(names: set[str]) -> set[str]:
+    """Those that the caller is shown: by what is hidden nothing belongs to anybody.
+
+    All of them where they are all hidden, and with them the event.
+    """
+    return {name for name in names if not hides(name)} or names
 
 
 def _teams_of(name: str, found: Sequence[Revision]) -> History:

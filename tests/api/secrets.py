@@ -122,6 +122,7 @@ def quarter() -> Iterator[Message]:
         revise(CUSTOMERS, target="25"),
         name="asked-both",
     )
+    yield propose(revise(weight="2"), revise(HEADS, target="5"), name="asked-sales")
     yield reject("asked", because="zebra no")
     yield update_objective(AWARENESS, title="Known", because=WHY, on="2024-08-12")
     yield revise(CUSTOMERS, target="22", because=WHY, on="2024-08-19")

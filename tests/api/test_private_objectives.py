@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,9 +17,10 @@ from grpc_status import rpc_status
 from okr.v1 import audit_service_pb2 as audit
 from okr.v1 import replay_service_pb2 as replay
 from okr.v1 import score_service_pb2 as scores
+from okr.v1.values_pb2 import AsOf
 from tests.api.permissions import LETTERS
 from tests.api.secrets import MARKS, MERGER, plan, quarter
-from tests.support.ask import Q3
+from tests.support.ask import Q3, day
 from tests.support.identities import Callers, authenticated_service
 from tests.support.questions import questions
 from tests.support.serving import LoopThread
@@ -36,6 +38,7 @@ class Told:
     auditor: Caller
     outsider: Caller
     marketer: Caller
+    midway: AsOf
     asked: Sequence[Message]
 
 
@@ -52,7 +55,8 @@ def told(loop: LoopThread, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         marketer = callers.named("people/mark", "contributor:teams/marketing", "viewer")
         head = root.head()
         asked = questions(auditor, [planned + 12, head], 2)
-        yield Told(callers, auditor, outsider, marketer, asked)
+        midway = AsOf(position=planned + 12, effective_at=day("2024-09-02"))
+        yield Told(callers, auditor, outsider, marketer, midway, asked)
 
 
 def answer(caller: Caller, request: Message) -> bytes:
@@ -149,6 +153,8 @@ def test_pages_do_not_tell_how_much_is_hidden(told: Told) -> None:
         (audit.ListEventsRequest(page_size=3, filter="team:* OR reason:*"), "events"),
         (scores.ListObjectivesRequest(cycle=Q3, page_size=1), "objectives"),
         (scores.ListLessonsRequest(cycle=Q3, page_size=1), "lessons"),
+        (scores.ListDeviationsRequest(cycle=Q3, page_size=1, as_of=told.midway), "deviations"),
+        (scores.ListDueCheckInsRequest(cycle=Q3, page_size=1, as_of=told.midway), "due_check_ins"),
         (audit.ListAdjustmentsRequest(cycle=Q3, page_size=1), "adjustments"),
         (audit.ListScoreChangesRequest(subject=Q3, page_size=2), "changes"),
         (
@@ -163,6 +169,8 @@ def test_pages_do_not_tell_how_much_is_hidden(told: Told) -> None:
         assert all(size == request.page_size for size in sizes[:-1]), request
         assert sizes[-1]
         assert not any(says(page, *MARKS.values()) for page in found)
+        tokens = [page.next_page_token for page in found]
+        assert not any(says(urlsafe_b64decode(f"{token}==="), *MARKS.values()) for token in tokens)
 
 
 def test_a_filter_finds_nothing_by_what_is_hidden(told: Told) -> None:
@@ -180,6 +188,24 @@ def test_a_filter_finds_nothing_by_what_is_hidden(told: Told) -> None:
         adjustments = audit.ListAdjustmentsRequest(cycle=Q3, filter=text)
         assert told.auditor.ask(adjustments).adjustments
         assert not told.outsider.ask(adjustments).adjustments
+
+
+def test_no_filter_tells_what_else_an_event_or_adjustment_is_about(told: Told) -> None:
+    """One proposal is about sales for those alone who see what is private there."""
+    both = replay.WatchEventsRequest(after_position=0, team="teams/sales", checkpoint_seconds=1)
+    made = "okr.v1.AdjustmentProposed"
+
+    def proposals(of: Caller) -> list[str]:
+        found: list[str] = []
+        with of.watch(both) as passed:
+            for each in passed:
+                found += [e.header.stream for e in each.events if e.header.event_type == made]
+                if each.caught_up:
+                    return found
+        return found
+
+    assert proposals(told.auditor) == ["adjustments/asked-both", "adjustments/asked-sales"]
+    assert proposals(told.outsider) == ["adjustments/asked-both"]
 
 
 def test_a_watch_leaves_out_what_is_hidden_and_goes_on(told: Told) -> None:

@@ -6,8 +6,11 @@ Run it with `make demo` or `python -m examples.demo`. It ends with 0 if everythi
 from __future__ import annotations
 
 import os
+import shutil
+import sqlite3
 import sys
 import tempfile
+from contextlib import closing
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from okr.v1 import audit_service_pb2 as audit
 from okr.v1 import score_service_pb2 as scores
 from okr.v1.values_pb2 import AsOf
 
+FILE = "okr-ledger.db"
 MARKETING = "examples/marketing-sales-2026q3.json"
 IPFS = "examples/ipfs-cluster-2019q2.csv"
 Q3 = "cycles/2026-q3"
@@ -33,7 +37,7 @@ def main() -> int:
     os.chdir(ROOT)
     folder = Path(tempfile.mkdtemp(prefix="okr-demo-"))
     address = free_address()
-    database = f"sqlite:///{folder / 'okr-ledger.db'}"
+    database = f"sqlite:///{folder / FILE}"
     log = folder / "server.log"
     tell = Narrator(address)
     try:
@@ -44,7 +48,10 @@ def main() -> int:
             look_back(tell, adjustment_position(okr))
             end_the_quarter(tell)
             reproduce_published(tell, okr)
+            adjusted = adjustment_position(okr)
+            prove(tell, adjusted, folder / "held")
             before = answers(okr)
+        find_tampering(tell, folder, adjusted)
         replay(tell, database)
         with serving(address, database, log), OkrClient(address) as okr:
             same = answers(okr) == before
@@ -176,6 +183,40 @@ def reproduce_published(tell: Narrator, okr: OkrClient) -> None:
         tell.check(claim, holds=str(rounded) == published)
     tell.section("Once more", "To import a file again adds nothing.")
     tell.okr("import", MARKETING)
+
+
+def prove(tell: Narrator, adjusted: int, held: Path) -> None:
+    """Have the adjustment proven against a signed checkpoint, and keep that."""
+    tell.section(
+        "Proof",
+        "An event is proven to be in the ledger as it was hashed, against a checkpoint that the"
+        " ledger has signed. You keep that: from then on it has to prove to you that it still"
+        " begins as it did, and you need not trust its database.",
+    )
+    tell.okr("prove", str(adjusted), "--kept-in", str(held))
+    tell.okr("checkpoint", "--kept-in", str(held))
+
+
+def find_tampering(tell: Narrator, folder: Path, position: int) -> None:
+    """Verify the ledger, and a copy of it in which somebody has altered an event."""
+    tell.section(
+        "An event is altered in the database",
+        f"The ledger is verified from its stored rows. Then somebody with the database's password"
+        f" takes a copy of it and alters one byte of the event at @{position}.",
+    )
+    tell.shell("verify", "--database-url", f"sqlite:///{folder / FILE}")
+    altered = folder / "altered"
+    altered.mkdir()
+    for file in folder.glob(f"{Path(FILE).stem}*.db"):
+        shutil.copy(file, altered)
+    with closing(sqlite3.connect(altered / FILE)) as connection, connection:
+        connection.execute("DROP TRIGGER events_refuse_update")
+        ((payload,),) = connection.execute(
+            "SELECT payload FROM events WHERE position = ?", (position,)
+        )
+        changed = bytes([*payload[:-1], payload[-1] ^ 1])
+        connection.execute("UPDATE events SET payload = ? WHERE position = ?", (changed, position))
+    tell.shell("verify", "--database-url", f"sqlite:///{altered / FILE}", code=1)
 
 
 def replay(tell: Narrator, database: str) -> None:

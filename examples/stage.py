@@ -68,16 +68,16 @@ class Narrator:
             raise DemoFailed(f"okr {shlex.join(arguments)} ended with {code}")
         self._console.print()
 
-    def shell(self, *command: str) -> None:
+    def shell(self, *command: str, code: int = 0) -> None:
         """Show a command of the operators and run it.
 
         Raises:
-            DemoFailed: it did not end well.
+            DemoFailed: it did not end with this exit code.
         """
         self._console.print(Text(f"$ okr-ledger {shlex.join(command)}", style="bold cyan"))
         run = "from service.cli import main; main()"
         ended = subprocess.run([sys.executable, "-c", run, *command], cwd=ROOT, check=False)
-        if ended.returncode:
+        if ended.returncode != code:
             raise DemoFailed(f"okr-ledger {shlex.join(command)} ended with {ended.returncode}")
         self._console.print()
 

@@ -33,6 +33,9 @@ def test_the_demo_holds_what_it_claims(tmp_path: Path) -> None:
         "SHA-256 of 13 key results",
         "published was 0.3",
         "published was 0.4",
+        "is one of the",
+        "all in order",
+        "is not the one that was hashed",
         "the same 10 answers, byte for byte",
         "make serve",
     ):

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from okr import seals
 from okr.v1 import audit_service_pb2 as audit
 from okr.v1 import replay_service_pb2 as replay
 from okr.v1 import score_service_pb2 as scores
-from okr.v1.values_pb2 import Visibility
+from okr.v1.values_pb2 import AsOf, Visibility
 from tests.api.permissions import LETTERS
 from tests.api.secrets import CUSTOMERS, MERGER, PRIVATE, REACH, REVENUE, SUPPORTS, plan
 from tests.support.ask import (
@@ -23,6 +24,7 @@ from tests.support.ask import (
     adjust,
     align,
     check_in,
+    close,
     lesson,
     new,
     objective,
@@ -188,3 +190,19 @@ def test_a_team_that_moves_takes_what_it_sees_along(callers: Callers, root: Call
     root.ask(update_team("teams/field", parent=MARKETING))
 
     assert fiona.ask(read).objective.name == MERGER
+
+
+def test_who_closes_a_cycle_seals_what_they_do_not_see(seller: Caller, root: Caller) -> None:
+    """The last of the story: the cycle takes nothing more."""
+    answer = seller.ask(close(because="over"))
+    assert b"zebra" not in said(answer)
+
+    root.token = seller.token
+    seal = root.ask(scores.GetSealRequest(name="cycles/q3/seals/1")).seal
+    as_of = AsOf(position=seal.closing_position, effective_at=seal.effective_date)
+    card = root.ask(scores.GetScorecardRequest(cycle=Q3, as_of=as_of)).scorecard
+    assert MERGER in {line.name for line in seal.objective_scores}
+    assert seals.differences(seal, card) == []
+    assert seals.not_shown(seal, card) == 0
+    seen = seller.ask(scores.GetScorecardRequest(cycle=Q3, as_of=as_of)).scorecard
+    assert seals.not_shown(answer.seal, seen) > 0

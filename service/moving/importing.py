@@ -67,9 +67,10 @@ def take_in(
         epochs = _epochs(exports[-1].header)
         for export in exports:
             _require_beginning(intake, str(database), export.header, is_new=begin_epoch is not None)
+            notes.keep_keys(export.header.verifier_keys)
             for content in export.chunks():
                 _take(intake, str(database), content, before)
-                notes.keep(content.checkpoints, export.header.verifier_keys)
+                notes.keep(content.checkpoints)
                 tell(export.tally.position, exports[-1].header.last_position)
         if begin_epoch is not None:
             epochs.append(begin_epoch(epochs[-1]))

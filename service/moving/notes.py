@@ -46,8 +46,18 @@ class Notes:
             found = reading.signed_after(first - 1, AT_MOST)
         return [each.written for each in found if each.checkpoint.size <= last]
 
-    def keep(self, written: Iterable[str], keys: Iterable[str]) -> None:
-        """Keeps notes, and the keys that may have signed them, that came from elsewhere.
+    def keep_keys(self, keys: Iterable[str]) -> None:
+        """Keeps keys that have signed elsewhere.
+
+        Raises:
+            LedgerContradicted: what is kept here is of another ledger.
+        """
+        if found := sorted(set(keys)):
+            self._store.adopt([])
+            self._store.add_keys(found)
+
+    def keep(self, written: Iterable[str]) -> None:
+        """Keeps notes that came from elsewhere.
 
         Raises:
             LedgerContradicted: what is kept here is of another ledger.
@@ -55,7 +65,6 @@ class Notes:
         """
         if made := [_signed(each) for each in written]:
             self._store.adopt(made)
-            self._store.add_keys(sorted(set(keys)))
 
     def close(self) -> None:
         self._store.close()

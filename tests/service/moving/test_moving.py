@@ -240,7 +240,8 @@ def test_what_was_signed_goes_along(
                 stated = Checkpoint(*identity, record.position, tree.root())
                 notes.append(str(note.signed(stated.text, [KEY])))
     with closing(Notes(there, identity.log_id)) as kept:
-        kept.keep(notes, [str(KEY.verifier)])
+        kept.keep_keys([str(KEY.verifier)])
+        kept.keep(notes)
     done(there, "export", tmp_path / "a.okr")
     told = CliRunner().invoke(
         callers, ["verify", str(tmp_path / "a.okr"), "--key", str(KEY.verifier)]
@@ -255,7 +256,7 @@ def test_what_was_signed_goes_along(
     # What the log says of itself does not fit what was signed of it.
     wrong = Checkpoint(*identity, 90, bytes(32))
     with closing(Notes(there, identity.log_id)) as kept:
-        kept.keep([str(note.signed(wrong.text, [KEY]))], [])
+        kept.keep([str(note.signed(wrong.text, [KEY]))])
     assert "event 90: up to here the events are not those that the checkpoint" in refused(
         there, "export", tmp_path / "c.okr"
     )

@@ -44,6 +44,8 @@ def status(
     except grpc.RpcError as error:
         # What a call raises is a call as well; the types do not say so.
         call: Any = error
+        if call.code() is grpc.StatusCode.UNAUTHENTICATED:
+            _fail(f"{address} wants to know who asks: give --token-file or --cert-file")
         _fail(f"{address} does not answer: {call.details()}")
     except (OSError, ValueError, OkrError) as error:
         _fail(str(error))

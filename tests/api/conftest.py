@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from okr.v1.ledger_service_pb2 import CreateCycleRequest
+from service.identity import fetching, watching
 from tests.support.ask import (
     abandon,
     add,
@@ -54,6 +55,14 @@ def furnished(loop: LoopThread, tmp_path_factory: pytest.TempPathFactory) -> Ite
     with whole_service(loop, tmp_path_factory.mktemp("furnished")) as caller:
         furnish(caller)
         yield caller
+
+
+@pytest.fixture
+def swift(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files and addresses are looked at often."""
+    monkeypatch.setattr(watching, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(fetching, "FILE_SECONDS", 0.02)
+    monkeypatch.setattr(fetching, "AGAIN_SECONDS", 0.02)
 
 
 def furnish(me: Caller) -> None:

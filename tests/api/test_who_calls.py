@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import io
-import socket
-import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -22,9 +19,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 
-from okr.v1.audit_service_pb2 import ListEventsRequest
 from okr.v1.operations_service_pb2 import GetStatusRequest
-from service.identity import fetching, watching
 from service.logging import logs
 from tests.support.ask import team
 from tests.support.databases import ON_SQLITE_ALONE
@@ -33,9 +28,7 @@ from tests.support.identities import (
     ISSUER,
     Callers,
     Files,
-    Pair,
     authenticated_service,
-    authority,
     bearer,
     elliptic,
     key_set,
@@ -44,14 +37,13 @@ from tests.support.identities import (
     rsa_key,
     token,
 )
-from tests.support.serving import LoopThread, Refused, refused
+from tests.support.serving import LoopThread, refused
+from tests.support.turned_away import ROLES, actors, rule, turned_away, until
 from tests.support.whole import METHODS, Caller, path_of
 
 pytestmark = ON_SQLITE_ALONE
 
 NOW: Final = int(time.time())
-ROLES: Final = ("administrator", "delegate", "operator", "viewer")
-"""What everyone may do here, whom the service knows."""
 CLAIMS: Final = {"iss": ISSUER, "aud": AUDIENCE, "sub": "people/anna", "exp": NOW + 3600}
 
 
@@ -60,44 +52,6 @@ def callers(loop: LoopThread, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = tmp_path_factory.mktemp("known")
     with authenticated_service(loop, folder, everyone=ROLES) as found:
         yield found
-
-
-@pytest.fixture
-def swift(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files and addresses are looked at often."""
-    monkeypatch.setattr(watching, "LOOK_SECONDS", 0.02)
-    monkeypatch.setattr(fetching, "FILE_SECONDS", 0.02)
-    monkeypatch.setattr(fetching, "AGAIN_SECONDS", 0.02)
-
-
-def until(holds: Callable[[], object], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def turned_away(me: Caller) -> Refused:
-    """What the service says to a caller whom it does not know."""
-    error = refused(lambda: me.ask(GetStatusRequest()))
-    assert (error.code, error.reason) == (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
-    return error
-
-
-def rule(me: Caller) -> str:
-    """Which rule a caller's credential breaks; empty if it breaks none."""
-    try:
-        me.ask(GetStatusRequest())
-    except grpc.RpcError as error:
-        told = Refused(error)
-        return told.info.metadata.get("rule", told.reason)
-    return ""
-
-
-def actors(me: Caller) -> list[tuple[str, str]]:
-    """Who wrote the events of the ledger, and on whose behalf."""
-    events = me.ask(ListEventsRequest()).events
-    return [(e.actor.plain, e.on_behalf_of.plain) for e in (at.decoded_metadata for at in events)]
 
 
 # Without a credential
@@ -134,36 +88,6 @@ def test_reflection_is_for_callers_that_are_known(callers: Callers) -> None:
     known = asked.ServerReflectionInfo(iter([question]), timeout=5, metadata=bearer(token("anna")))
     (answer,) = known
     assert "okr.v1.LedgerService" in {s.name for s in answer.list_services_response.service}
-
-
-def test_without_tls_nobody_is_heard(callers: Callers) -> None:
-    with grpc.insecure_channel(callers.address) as channel:
-        me = Caller(channel, callers.address, bearer(token("people/anna")))
-        error = refused(lambda: me.ask(GetStatusRequest(), timeout=2))
-    assert error.code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
-
-
-def test_nothing_older_than_tls_1_2_is_spoken(callers: Callers) -> None:
-    assert spoken(callers.address, ssl.TLSVersion.TLSv1_2) == "TLSv1.2"
-    assert spoken(callers.address, ssl.TLSVersion.TLSv1_3) == "TLSv1.3"
-    with pytest.warns(DeprecationWarning, match="TLSv1_1"), pytest.raises(OSError, match="EOF"):
-        spoken(callers.address, ssl.TLSVersion.TLSv1_1)
-
-
-def spoken(address: str, version: ssl.TLSVersion) -> str | None:
-    """The version of TLS that a connection of one version comes to."""
-    speaking = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    speaking.load_verify_locations(cadata=authority().pem.decode())
-    # Else the client itself would speak nothing so old.
-    speaking.set_ciphers("DEFAULT:@SECLEVEL=0")
-    speaking.set_alpn_protocols(["h2"])
-    speaking.minimum_version = speaking.maximum_version = version
-    host, port = address.split(":")
-    with (
-        socket.create_connection((host, int(port)), 5) as plain,
-        speaking.wrap_socket(plain, server_hostname=host) as secure,
-    ):
-        return secure.version()
 
 
 # Tokens
@@ -390,175 +314,3 @@ def test_a_service_acts_for_others_and_a_person_does_not(callers: Callers) -> No
     assert actors(crm)[position - 1] == ("services/crm", "people/berta")
     error = callers.named("people/anna").refused(team("as-berta"), metadata=behalf)
     assert (error.code, error.reason) == (grpc.StatusCode.PERMISSION_DENIED, "IMPERSONATION")
-
-
-# Certificates
-
-
-@pytest.fixture(scope="module")
-def asked(loop: LoopThread, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callers]:
-    """Callers of a service that asks for certificates, and takes tokens too."""
-    folder = tmp_path_factory.mktemp("asked")
-    files = Files(folder)
-    files.client_authority.write_bytes(authority("clients").pem)
-    files.names.write_text(
-        '["crm.example.org"]\nname = "services/crm"\nroles = ["operator", "auditor"]\n'
-        '["anna@example.org"]\nname = "people/anna"\n'
-        '["spiffe://example.org/services/old"]\nname = "services/new"\n'
-    )
-    settings = {
-        "tls_client_ca_file": files.client_authority,
-        "certificate_names_file": files.names,
-        "spiffe_trust_domains": "example.org, example.com",
-    }
-    with authenticated_service(loop, folder, everyone=ROLES, **settings) as found:
-        yield found
-
-
-def with_certificate(callers: Callers, *uris: str, **names: Any) -> Caller:
-    return Caller(callers.channel(authority("clients").client(*uris, **names)), callers.address)
-
-
-@pytest.mark.parametrize(
-    ("uris", "names", "name"),
-    [
-        (["spiffe://example.org/services/metrics"], {}, "services/metrics"),
-        (["spiffe://example.com/people/berta"], {}, "people/berta"),
-        (["spiffe://example.org/services/old"], {}, "services/new"),
-        ([], {"domains": ["CRM.example.org", "other.example.org"]}, "services/crm"),
-        ([], {"addresses": ["anna@example.org"]}, "people/anna"),
-        (["urn:something"], {"domains": ["crm.example.org"]}, "services/crm"),
-    ],
-)
-def test_a_certificate_names_who_writes(
-    asked: Callers, uris: list[str], names: dict[str, Any], name: str
-) -> None:
-    me = with_certificate(asked, *uris, **names)
-    position = me.ask(team(f"t{abs(hash(str((uris, names)))):x}"[:20])).position
-    assert actors(me)[position - 1] == (name, "")
-
-
-@pytest.mark.parametrize(
-    ("uris", "names", "broken"),
-    [
-        (["spiffe://example.net/services/metrics"], {}, "certificate.unknown"),
-        (["spiffe://example.org/teams/sales"], {}, "certificate.unknown"),
-        (["spiffe://example.org/services/a/b"], {}, "certificate.unknown"),
-        (["https://example.org/services/metrics"], {}, "certificate.unknown"),
-        ([], {"domains": ["anna@example.org"]}, "certificate.unknown"),
-        ([], {"domains": ["a.crm.example.org"]}, "certificate.unknown"),
-        ([], {}, "certificate.unreadable"),
-        (
-            ["spiffe://example.org/services/metrics"],
-            {"domains": ["crm.example.org"]},
-            "certificate.ambiguous",
-        ),
-    ],
-)
-def test_a_certificate_names_nobody(
-    asked: Callers, uris: list[str], names: dict[str, Any], broken: str
-) -> None:
-    error = turned_away(with_certificate(asked, *uris, **names))
-    assert error.info.metadata["rule"] == broken
-
-
-@pytest.mark.parametrize(
-    "pair",
-    [
-        None,
-        authority("strangers").client("spiffe://example.org/services/metrics"),
-        authority("clients").client(
-            "spiffe://example.org/services/metrics", lasts=timedelta(minutes=-1)
-        ),
-    ],
-    ids=["no certificate", "a certificate of a stranger", "an expired certificate"],
-)
-def test_no_connection_is_made_with(asked: Callers, pair: Pair | None) -> None:
-    me = Caller(asked.channel(pair), asked.address, bearer(token("people/anna")))
-    error = refused(lambda: me.ask(GetStatusRequest(), timeout=5))
-    assert error.code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
-
-
-def test_a_token_goes_before_the_certificate_of_its_connection(asked: Callers) -> None:
-    pair = authority("clients").client("spiffe://example.org/services/proxy")
-    me = Caller(asked.channel(pair), asked.address, bearer(token("people/anna")))
-    position = me.ask(team("by-proxy")).position
-    assert actors(me)[position - 1] == ("people/anna", "")
-
-
-def test_a_good_certificate_does_not_make_up_for_a_bad_token(asked: Callers) -> None:
-    pair = authority("clients").client("spiffe://example.org/services/proxy")
-    bad = bearer(token("people/anna", exp=NOW - 3600))
-    error = turned_away(Caller(asked.channel(pair), asked.address, bad))
-    assert error.info.metadata["rule"] == "token.expired"
-
-
-def test_without_an_issuer_a_token_is_not_passed_over(loop: LoopThread, tmp_path: Path) -> None:
-    files = Files(tmp_path)
-    files.client_authority.write_bytes(authority("clients").pem)
-    none = dict.fromkeys(("jwt_jwks", "jwt_issuer", "jwt_audience"))
-    settings = {"tls_client_ca_file": files.client_authority, "spiffe_trust_domains": "example.org"}
-    with authenticated_service(loop, tmp_path, everyone=ROLES, **none, **settings) as found:
-        pair = authority("clients").client("spiffe://example.org/services/metrics")
-        me = Caller(found.channel(pair), found.address)
-        assert me.ask(GetStatusRequest()).head_position == 0
-        me.credential = bearer(token("people/anna"))
-        error = turned_away(me)
-    assert error.info.metadata == {"rule": "token.unsupported", "setting": "OKR_JWT_JWKS"}
-
-
-def test_names_of_certificates_are_taken_in_while_the_server_runs(
-    loop: LoopThread, tmp_path: Path, swift: None
-) -> None:
-    files = Files(tmp_path)
-    files.client_authority.write_bytes(authority("clients").pem)
-    files.names.write_text("")
-    settings = {
-        "tls_client_ca_file": files.client_authority,
-        "certificate_names_file": files.names,
-    }
-    with authenticated_service(loop, tmp_path, everyone=ROLES, **settings) as found:
-        me = with_certificate(found, domains=["crm.example.org"])
-        assert rule(me) == "certificate.unknown"
-        files.names.write_text('["crm.example.org"]\nname = "services/crm"\n')
-        until(lambda: rule(me) == "")
-        files.names.write_text('["crm.example.org"]\nname = "crm"\n')
-        time.sleep(0.2)
-        assert rule(me) == ""
-        # The connection is still there; who made it is nobody any more.
-        files.names.write_text("")
-        until(lambda: rule(me) == "certificate.unknown")
-
-
-# The listener's certificate
-
-
-def served_certificate(callers: Callers) -> str:
-    host, port = callers.address.split(":")
-    return ssl.get_server_certificate((host, int(port)), timeout=5)
-
-
-def test_another_certificate_is_served_without_a_restart(
-    loop: LoopThread, tmp_path: Path, swift: None
-) -> None:
-    files, another = Files(tmp_path), authority("another")
-    with authenticated_service(loop, tmp_path, everyone=ROLES) as found:
-        me = found.named("people/anna")
-        me.ask(GetStatusRequest())
-        before = served_certificate(found)
-        pair = another.server()
-        files.key.write_bytes(pair.key)
-        time.sleep(0.1)
-        # Half of it is there: what fits is served.
-        assert served_certificate(found) == before
-        files.certificate.write_bytes(pair.certificate)
-        until(lambda: served_certificate(found) != before)
-        # The connection that was made before goes on; a new one needs the new authority.
-        assert me.ask(GetStatusRequest()).head_position == 0
-        trusting = found.channel(trusted=another.pem)
-        new = Caller(trusting, found.address, bearer(token("people/anna")))
-        assert new.ask(GetStatusRequest()).head_position == 0
-        after = served_certificate(found)
-        files.certificate.write_bytes(b"nonsense")
-        time.sleep(0.1)
-        assert served_certificate(found) == after

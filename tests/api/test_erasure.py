@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -368,3 +369,25 @@ def test_a_new_person_keeps_the_old_requests_of_a_name_apart(me: Caller) -> None
 
     assert anna != bea
     assert me.ask(asked, by(OTHER)).team.name == anna
+
+
+@pytest.mark.parametrize("each_database", ["postgres"], indirect=True)
+@pytest.mark.contract
+def test_another_server_on_the_ledger_forgets_too(loop: LoopThread, tmp_path: Path) -> None:
+    with whole_service(loop, tmp_path) as one, whole_service(loop, tmp_path) as two:
+        tell(one)
+        two.token = one.token
+        # Both made keys, and both have them in memory.
+        two.ask(ask.check_in(value="5", on="2024-07-09", note="at the other"), by(ERASED_ONE))
+        assert {check_in.note for check_in in check_ins(two)} == {
+            *("his words", WRITTEN[0]),
+            "at the other",
+        }
+
+        one.ask(ask.erase(ERASED_ONE))
+
+        deadline = time.monotonic() + 20
+        while {check_in.note for check_in in check_ins(two)} != {"his words", ERASED}:
+            assert time.monotonic() < deadline
+        refused = two.refused(ask.team("x"), by(ERASED_ONE))
+        assert refused.reason == "PERSON_ERASED"

@@ -8,6 +8,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,9 @@ from okr.request_ids import new_request_id
 from okr.resuming import Patience
 from okr.v1.audit_service_pb2 import ListEventsRequest
 from okr.v1.operations_service_pb2 import GetStatusRequest
+from okr.v1.replay_service_pb2 import WatchEventsRequest
+from service.exchange import Gate
+from service.logging import logs
 from tests.support.ask import team
 from tests.support.identities import Callers, Files, authenticated_service, authority, token
 from tests.support.serving import shared_loop
@@ -156,6 +160,36 @@ def test_a_stream_whose_credential_expires_is_opened_once_more() -> None:
         patience.pause(expired)
     patience.worked()
     assert patience.pause(expired) < 1
+
+
+@pytest.mark.slow
+def test_a_watch_goes_on_when_its_token_expires_and_another_is_there(
+    tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.Gate", partial(Gate, recheck_seconds=0.02))
+    written = io.BytesIO()
+    with (
+        logs("json", "info", written),
+        authenticated_service(
+            shared_loop(), tmp_path, everyone=ROLES, jwt_leeway_seconds=0.0
+        ) as service,
+    ):
+        (tmp_path / "ca.pem").write_bytes(authority().pem)
+        file.write_text(token("people/anna", exp=int(time.time()) + 2))
+        with client(service, tmp_path, file) as okr:
+            okr.ledger.CreateTeam(team("first"))
+            watched = okr.watch_events(WatchEventsRequest(after_position=0))
+            positions = [event.header.position for event in next(watched).events]
+            file.write_text(token("people/anna"))
+            deadline = time.monotonic() + 20
+            while b'"rule":"token.expired"' not in written.getvalue():
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            okr.ledger.CreateTeam(team("second"))
+            while len(positions) < 2:
+                positions += [event.header.position for event in next(watched).events]
+            watched.close()
+    assert positions == [1, 2]
 
 
 # The command line

@@ -26,6 +26,9 @@ _PAGE_FORMAT: Final = 3
 _POSITION: Final = Struct(">BIQ")
 # Format, epoch, position, time, ordinal of the effective day or 0. The cursor follows as JSON.
 _PAGE: Final = Struct(">BIQQI")
+LATEST_US: Final = 253_402_300_799_999_999
+"""The end of the year 9999, in µs since 1970: nothing later can be written as a time."""
+LARGEST: Final = 2**63 - 1
 _CHECKSUM_BYTES: Final = 8
 # What may differ between the pages of one query.
 _PAGING_FIELDS: Final = ("page_size", "page_token", "at_least_as_fresh")
@@ -142,7 +145,7 @@ class Tokens:
         except (ValueError, OverflowError, RecursionError):
             # Nothing is secret about the key: whoever knows the log's id can make tokens.
             raise PageTokenInvalid from None
-        if not isinstance(after, list) or not all(isinstance(each, (int, str)) for each in after):
+        if us > LATEST_US or not isinstance(after, list) or not all(map(_is_key, after)):
             raise PageTokenInvalid
         return Page(position, us, effective_day, tuple(after))
 
@@ -162,6 +165,11 @@ class Tokens:
             return None
         body, checksum = sealed[:-_CHECKSUM_BYTES], sealed[-_CHECKSUM_BYTES:]
         return body if checksum == self._checksum(body + context) else None
+
+
+def _is_key(part: object) -> bool:
+    """Whether a list may be ordered by it: a text, or a number that a database can hold."""
+    return isinstance(part, str) or (isinstance(part, int) and -LARGEST <= part <= LARGEST)
 
 
 def _query(request: Message) -> bytes:

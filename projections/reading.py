@@ -8,11 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypedDict, TypeVar
 
+import structlog
 from sqlalchemy import Connection
 
 from ledger.call import CALL, in_thread, sight
 from ledger.log.contract import LogReader
-from ledger.tokens import Page, TokenLost, Tokens
+from ledger.tokens import Page, PageTokenInvalid, TokenLost, Tokens
 from okr.v1.values_pb2 import AsOf
 from projections.as_of import Known, known, known_at, reached, requested
 from projections.errors import PositionAhead, ReadModelsUnavailable
@@ -22,6 +23,8 @@ from projections.store.views import Views
 
 Answer = TypeVar("Answer")
 Item = TypeVar("Item")
+
+log = structlog.get_logger(__name__)
 
 LONGEST_WAIT_SECONDS: Final = 30.0
 """How long a read without a deadline, or outside a call, waits to be fresh enough."""
@@ -65,10 +68,20 @@ class Reader:
     async def page(
         self, request: Any, answer: Callable[[Connection, Known, Slice], Listed[Item]]
     ) -> tuple[Listed[Item], ServedPage]:
-        """The same of one page of a list; later pages know what the first one knew."""
+        """The same of one page of a list; later pages know what the first one knew.
+
+        Raises:
+            PageTokenInvalid: the list has no such place, so somebody made the token by themselves.
+        """
         at, page = await self._instant(request)
         part = Slice(page.after if page else (), size(request.page_size))
-        listed = await self._page(answer, part, at)
+        try:
+            listed = await self._page(answer, part, at)
+        except (TypeError, ValueError, OverflowError) as error:
+            if page is None:
+                raise
+            log.warning("page token that names no place", reason=repr(error))
+            raise PageTokenInvalid from None
         token = ""
         if listed.next is not None:
             token = self.tokens.page_token(request, Page(at.position, at.us, at.day, listed.next))

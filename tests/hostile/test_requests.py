@@ -22,6 +22,7 @@ from okr.v1.operations_service_pb2 import GetStatusRequest
 from tests.api.conftest import furnish
 from tests.api.test_fuzz import DAYS, NAMES, SOUND, WORDS
 from tests.hostile.requests import Requests, Sent
+from tests.support.ask import team
 from tests.support.serving import Refused, shared_loop
 from tests.support.whole import Caller, whole_service
 
@@ -50,6 +51,8 @@ def test_no_call_makes_the_service_fail(tmp_path: Path, capsys: pytest.CaptureFi
             for sent in islice(requests, min(left, CALLS_OF_A_LEDGER)):
                 said[answered(me, sent, seed)] += 1
                 met.add(sent.path)
+                if sent.method.client_streaming:
+                    until_decided(me)
             projections = me.ask(GetStatusRequest()).projections
             assert all(each.stopped_position == 0 for each in projections)
         left -= CALLS_OF_A_LEDGER
@@ -82,6 +85,16 @@ def answered(me: Caller, sent: Sent, seed: int) -> str:
         assert reads_only or me.head() == before, about
         return refused.reason
     return "OK"
+
+
+def until_decided(me: Caller) -> None:
+    """Returns when the lane has decided what it had of a stream that was left.
+
+    It decides in the order in which it is given, and what only tries to do something last.
+    """
+    asked = team("tried")
+    asked.validate_only = True
+    me.ask(asked)
 
 
 def taken(answers: Iterator[Any]) -> None:

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from ledger.tokens import (
     _PAGE,
+    LARGEST,
+    LATEST_US,
     Page,
     PageTokenInvalid,
     TokenForeign,
@@ -23,16 +25,28 @@ POSITIONS = st.integers(0, 2**63 - 1)
 PAGES = st.builds(
     Page,
     position=POSITIONS,
-    us=st.integers(0, 2**63),
+    us=st.integers(0, LATEST_US),
     effective_day=st.none() | st.dates(),
-    after=st.lists(st.integers(-(2**63), 2**63 - 1) | st.text(max_size=40), max_size=3).map(tuple),
+    after=st.lists(st.integers(-LARGEST, LARGEST) | st.text(max_size=40), max_size=3).map(tuple),
 )
 
 tokens = Tokens(LOG_ID, 1)
 
 
 @pytest.mark.parametrize(
-    "after", [b"5", b"{", b"\xff", b'{"a":1}', b"[null]", b"[[1]]", b"[1.5]", b"[" * 50_000, b""]
+    "after",
+    [
+        b"5",
+        b"{",
+        b"\xff",
+        b'{"a":1}',
+        b"[null]",
+        b"[9223372036854775808]",
+        b"[[1]]",
+        b"[1.5]",
+        b"[" * 50_000,
+        b"",
+    ],
 )
 @pytest.mark.parametrize("day", [0, 2**31 - 1, 2**32 - 1])
 def test_a_page_token_that_somebody_made_who_knows_the_logs_id_is_refused(

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from ledger.log.command import Command, Done
     from ledger.log.contract import Append, Outcome, RequestKey
     from ledger.log.world import Versioned
-    from ledger.refusals import Refusal
     from okr.v1.event_record_pb2 import EventMetadata
 
 
@@ -63,7 +62,7 @@ class Unwritten(NamedTuple):
     """
 
     job: Job
-    answer: Done | Refusal
+    answer: Done | Exception
     guards: Mapping[str, int]
     decided: int
 

@@ -37,8 +37,8 @@ class Done(NamedTuple):
     """A command's success.
 
     `records` are in order of position, as stored. `states` are those of the written streams right
-    after the command; there may be none when it was `repeated` or another process wrote in between.
-    When `validated_only`, nothing was written, and both say what would have been.
+    after the command; there are none when it was `repeated`. When `validated_only`, nothing was
+    written, and both say what would have been.
     """
 
     records: tuple[Record, ...]

@@ -10,7 +10,7 @@ from ledger.event import Record
 from ledger.log.batch import Decided, Job, Result, Unwritten
 from ledger.log.command import Done
 from ledger.log.contract import Accepted, Append, EncodedEvent, Head, Repeated
-from ledger.log.errors import ClockBehind, Contended, RequestIdReused
+from ledger.log.errors import ClockBehind, Contended, LogError, RequestIdReused
 from ledger.log.ids import id_maker
 from ledger.log.mapper import event_type_of
 from ledger.log.world import STATES_KEPT, NotedWorld, Overlay, StateCache
@@ -164,10 +164,14 @@ class GroupCommit:
             except Refusal as refusal:
                 unwritten.append(Unwritten(job, refusal, world.guards, len(decided)))
                 continue
-            # The caller's outcome, whatever it is: neither a refusal nor a defect in one decision
-            # may reach its neighbours or end the lane.
-            except Exception as error:  # noqa: BLE001
+            except LogError as error:
                 result.answers.append((job, error))
+                continue
+            # The caller's outcome, whatever it is: neither a refusal nor a defect in one decision
+            # may reach its neighbours or end the lane. Where another writer has changed what it
+            # stands on, it may be none at all.
+            except Exception as error:  # noqa: BLE001
+                unwritten.append(Unwritten(job, error, world.guards, len(decided)))
                 continue
             if job.command.validate_only:
                 done = Done(each.records, _stated(each.states), validated_only=True)
@@ -237,7 +241,7 @@ class GroupCommit:
         if all(map(Decided.foresaw, decided, outcomes)):
             accepted = decided
         else:
-            accepted, overlay = self._as_accepted(decided, outcomes)
+            accepted, overlay = _as_accepted(decided, outcomes, overlay.undecided())
         overlay.keep()
         for each in accepted:
             result.answers.append((each.job, Done(each.records, _stated(each.states))))
@@ -256,30 +260,6 @@ class GroupCommit:
                 self._contended(each.job, each.append.guards, result)
                 spoilt.update(event.stream for event in each.append.events)
         return spoilt
-
-    def _as_accepted(
-        self, decided: Sequence[Decided], outcomes: Sequence[Outcome]
-    ) -> tuple[list[Decided], Overlay]:
-        """The accepted ones with the positions that they got, and the states that they lead to.
-
-        Another writer's events came before them, though none on the streams that they read.
-        """
-        accepted = []
-        overlay = Overlay(self._cache, self._folder)
-        for each, outcome in zip(decided, outcomes, strict=True):
-            if isinstance(outcome, Accepted):
-                records = tuple(
-                    record._replace(position=position, recorded_us=outcome.recorded_us)
-                    for position, record in enumerate(each.records, outcome.first_position)
-                )
-                guards = each.append.guards
-                states: dict[str, Versioned] = {}
-                # A state that the cache has lost comes back from the log with these events in it.
-                if all(overlay.get(r.stream)[1] == guards[r.stream] for r in records):
-                    states = overlay.after(records, each.facts, each.metadata)
-                overlay.put(states, records)
-                accepted.append(each._replace(records=records, states=states))
-        return accepted, overlay
 
     def _present(
         self, unwritten: Sequence[Unwritten], decided: Sequence[Decided], result: Result
@@ -318,6 +298,26 @@ class GroupCommit:
             result.again.append(job)
         else:
             result.answers.append((job, Contended(tuple(streams), job.attempts)))
+
+
+def _as_accepted(
+    decided: Sequence[Decided], outcomes: Sequence[Outcome], overlay: Overlay
+) -> tuple[list[Decided], Overlay]:
+    """The accepted ones with the positions that they got, and the states that they lead to.
+
+    Another writer's events came before them, though none on the streams that they read.
+    """
+    accepted = []
+    for each, outcome in zip(decided, outcomes, strict=True):
+        if isinstance(outcome, Accepted):
+            records = tuple(
+                record._replace(position=position, recorded_us=outcome.recorded_us)
+                for position, record in enumerate(each.records, outcome.first_position)
+            )
+            states = overlay.after(records, each.facts, each.metadata)
+            overlay.put(states, records)
+            accepted.append(each._replace(records=records, states=states))
+    return accepted, overlay
 
 
 def _stated(states: Mapping[str, Versioned]) -> dict[str, Any]:

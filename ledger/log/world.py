@@ -97,16 +97,30 @@ class StateCache:
 
 
 class Overlay:
-    """The states as they will be if the batch's decisions so far are accepted."""
+    """The states as they will be if the batch's decisions so far are accepted.
+
+    Each stream is read once for a batch, so that what is decided stands on one state of it whatever
+    the cache forgets and other writers write meanwhile.
+    """
 
     def __init__(self, cache: StateCache, folder: Folder) -> None:
         self._cache = cache
         self._folder = folder
+        self._read: dict[str, Versioned] = {}
         self._states: dict[str, Versioned] = {}
         self._records: list[Record] = []
 
+    def undecided(self) -> Overlay:
+        """The states that the batch was decided on, without a further read of the log."""
+        overlay = Overlay(self._cache, self._folder)
+        overlay._read = self._read
+        return overlay
+
     def get(self, stream: str) -> Versioned:
-        return self._states.get(stream) or self._cache.get(stream)
+        found = self._states.get(stream) or self._read.get(stream)
+        if found is None:
+            found = self._read[stream] = self._cache.get(stream)
+        return found
 
     def records(self, stream: str, after_version: int, up_to_version: int | None) -> list[Record]:
         """The stream's records in the log, and those that the batch has decided so far."""

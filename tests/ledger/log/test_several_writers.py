@@ -10,13 +10,16 @@ from typing import Any
 
 import pytest
 
+from ledger.context import Context
+from ledger.event import Decision
 from ledger.log.command import Command, Done
 from ledger.log.contract import EventLog
 from ledger.log.database import Database
-from ledger.log.errors import Contended
+from ledger.log.errors import Contended, LogUnavailable
 from ledger.log.lane import WriteLane
 from ledger.log.opening import open_log
 from ledger.refusals import Exists, NotFound
+from ledger.view import World
 from tests.ledger.log.teams import Team, Teams, positions, register, retire
 
 pytestmark = pytest.mark.contract
@@ -80,6 +83,52 @@ def test_states_stay_right_when_others_write_in_between(writer: Callable[[], Wri
         done = second.one(retire("teams/a"))
         assert done.states == {"teams/a": second_state(turn)}
     assert first.one(retire("teams/a")).states == {"teams/a": Team(5, (1, 3, 5, 7, 9, 10))}
+
+
+def test_what_is_written_is_told_so_although_the_log_cannot_be_read_then(
+    writer: Callable[[], Writer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = writer(), writer()
+    second.lane = WriteLane(
+        second.log, second.teams, second.teams, clock=second.log.clock, states_kept=1
+    )
+    second.all(register("teams/a"), register("teams/b"))
+    append_batch = second.log.append_batch
+
+    def unreadable(*_: Any) -> Any:
+        raise LogUnavailable("the log", "read", "the connection is lost")
+
+    def beside_another(*arguments: Any) -> Any:
+        first.one(register("teams/x"))
+        outcomes = append_batch(*arguments)
+        monkeypatch.setattr(second.log, "read_stream", unreadable)
+        return outcomes
+
+    monkeypatch.setattr(second.log, "append_batch", beside_another)
+    one, other = second.all(retire("teams/a"), retire("teams/b"))
+    assert (positions(one), positions(other)) == ([4], [5])
+    assert one.states == {"teams/a": Team(1, (1, 4))}
+
+
+class Careful(Teams):
+    """Holds the state of a stream against its records, which others add to meanwhile."""
+
+    def __call__(self, world: World, request: Any, context: Context) -> Decision:
+        _, version = world.state(request.team)
+        if len(world.records(request.team)) != version:
+            raise RuntimeError("a defect")
+        return super().__call__(world, request, context)
+
+
+def test_a_decision_that_fails_on_what_another_has_changed_is_taken_again(
+    writer: Callable[[], Writer],
+) -> None:
+    first, second = writer(), writer()
+    careful = Careful()
+    second.lane = WriteLane(second.log, careful, careful, clock=second.log.clock)
+    second.one(register("teams/a"))
+    first.one(retire("teams/a"))
+    assert positions(second.one(retire("teams/a"))) == [3]
 
 
 def second_state(turn: int) -> Team:

@@ -15,7 +15,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-cluster test fuzz check bench serve protos fmt lock clean \
+.PHONY: help demo demo-cluster test fuzz simulate check bench serve protos fmt lock clean \
 	format lint types layers fresh buf lint-protos audit bill
 .DELETE_ON_ERROR:
 
@@ -35,6 +35,9 @@ test: $(VENV)/run.stamp ## Run all tests, the fast ones first (ARGS="-m 'not slo
 fuzz: $(VENV)/run.stamp ## Call every method with requests made by chance (ARGS="100000 7": calls, seed)
 	@OKR_FUZZ_CALLS=$(or $(word 1,$(ARGS)),10000) OKR_FUZZ_SEED=$(or $(word 2,$(ARGS)),1) \
 		$(BIN)/python -m pytest -q tests/hostile/test_requests.py
+
+simulate: $(VENV)/run.stamp ## Play seeded histories with faults against a model (ARGS="--seeds 100000 --from 1")
+	@$(BIN)/python -m tests.simulation $(ARGS)
 
 check: format lint types layers fresh buf audit bill ## Check style, types, layers, generated code, protos, dependencies
 

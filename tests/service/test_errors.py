@@ -39,11 +39,13 @@ OF_COMMANDS = {
     projections.LedgerContradicted,
     projections.ProofsMissing,
     log.RecordUnfit,
+    projections.LedgerContradicted,
+    projections.ProofsMissing,
     projections.RebuildRunning,
     projections.TablesDiffer,
     projections.TablesUnavailable,
 }
-"""They end an operator's command."""
+"""They end an operator's command, or halt what keeps the proofs beside the calls."""
 DEFECTS = {
     log.DamagedRecord,
     log.UnknownEventType,

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
+import grpc
 import psycopg
 import pytest
+from google.protobuf.message import Message
 from grpc import StatusCode
 from psycopg.sql import SQL, Identifier
 
 from ledger.log.opening import open_log
+from ledger.texts import key_file
 from ledger.texts.finding import open_keys
 from ledger.texts.keyring import ERASED_NAMES
 from ledger.texts.opening import ERASED
@@ -330,6 +334,38 @@ def test_what_the_log_says_is_erased_is_destroyed_in_keys_from_a_backup(
         with closing(keyring):
             assert finish(log, keyring) == 0
             assert keyring.header.erasures == 1
+
+
+@ON_SQLITE_ALONE
+def test_nothing_is_shown_or_written_while_nobody_can_say_who_is_erased(
+    loop: LoopThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_file, "LOCK_TIMEOUT_SECONDS", 0.1)
+    listed = scores.ListCheckInsRequest(parent=ask.FOLLOWERS)
+    with whole_service(loop, tmp_path) as me:
+        tell(me)
+        with closing(sqlite3.connect(tmp_path / "okr-ledger.keys.db")) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            deadline = time.monotonic() + 20
+            while not _is_refused(me, listed):
+                assert time.monotonic() < deadline
+            for request in (listed, ask.team("x")):
+                refused = me.refused(request)
+                assert (refused.code, refused.reason) == (
+                    StatusCode.UNAVAILABLE,
+                    "LOG_UNAVAILABLE",
+                )
+                assert "keys.db" not in refused.message
+        assert {check_in.note for check_in in check_ins(me)} == {"his words", WRITTEN[0]}
+        me.ask(ask.team("x"))
+
+
+def _is_refused(me: Caller, request: Message) -> bool:
+    try:
+        me.ask(request)
+    except grpc.RpcError:
+        return True
+    return False
 
 
 @ON_SQLITE_ALONE

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from ledger.log.database import Database
@@ -125,3 +126,28 @@ def test_a_key_destroyed_elsewhere_is_forgotten_in_time(
     assert found is not None
     assert not found.usable
     assert not keyring.key_of("people/anna").usable
+
+
+@pytest.mark.parametrize("each_database", ["postgres"], indirect=True)
+def test_no_page_of_the_tables_keeps_a_destroyed_key(database: Database, store: KeyStore) -> None:
+    secret = bytes(range(100, 132))
+    for number in range(50):
+        store.make(b"%d" % number, StoredKey(f"keys/{number}", bytes([number]) * 32))
+    store.make(b"anna", StoredKey("keys/anna", secret))
+    assert secret in _pages(database)
+
+    store.destroy(["keys/anna"])
+
+    assert secret not in _pages(database)
+    assert bytes([7]) * 32 in _pages(database)
+
+
+def _pages(database: Database) -> bytes:
+    """The file of the table of keys, as the server has it on its disk."""
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        connection.execute("CHECKPOINT")
+        table = f"{database.schema}.keys"
+        query = "SELECT pg_read_binary_file(pg_relation_filepath(%s))"
+        row = connection.execute(query, [table]).fetchone()
+    assert row is not None
+    return bytes(row[0])

@@ -36,8 +36,6 @@ HEADER_BYTES = 8 * 1024
 AT_START = {log.LogLocked, log.LogMismatch, KeysMismatch}
 """They end the server before it has callers."""
 OF_COMMANDS = {
-    projections.LedgerContradicted,
-    projections.ProofsMissing,
     log.RecordUnfit,
     projections.LedgerContradicted,
     projections.ProofsMissing,

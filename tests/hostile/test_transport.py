@@ -13,7 +13,7 @@ import struct
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -31,8 +31,13 @@ from benchmarks.frames import (
     WINDOW_UPDATE,
     settings,
 )
+from okr.v1.replay_service_pb2 import WatchEventsRequest
 from tests.hostile.conftest import READ, WRITE, Target
 from tests.hostile.wire import GRPC, POST, Frame, Wire, block, call, literal, message, raw_frame
+from tests.support.ask import team
+from tests.support.whole import path_of
+
+WATCH: Final = path_of(WatchEventsRequest())
 
 pytestmark = pytest.mark.system
 
@@ -360,7 +365,28 @@ def slow_readers(target: Target) -> None:
         time.sleep(1)
 
 
-CROWDS: Final = [slow_senders, half_open, half_open_calls, many_connections, slow_readers]
+def slow_watchers(target: Target) -> None:
+    """Nine hundred watches from the beginning whose callers take no byte of an answer."""
+    write: Any = target.channel.unary_unary(WRITE)
+    for _ in range(300):
+        write(team("", title="x" * 200).SerializeToString(), timeout=10)
+    watch = message(WatchEventsRequest(after_position=0).SerializeToString())
+    with ExitStack() as stack:
+        for _ in range(9):
+            wire = stack.enter_context(target.wire(greeting=PREFACE + settings((4, 0))))
+            for number in range(100):
+                wire.open(2 * number + 1, call(WATCH), watch)
+        time.sleep(1)
+
+
+CROWDS: Final = [
+    slow_senders,
+    half_open,
+    half_open_calls,
+    many_connections,
+    slow_readers,
+    slow_watchers,
+]
 
 
 @pytest.mark.parametrize("crowd", CROWDS, ids=lambda crowd: crowd.__name__)

@@ -35,7 +35,7 @@ from service.refusals import (
     RequestUnreadable,
 )
 from service.streams import Stream, Streams
-from service.validation import MESSAGE_BYTES, Validation, fitting
+from service.validation import LONG_BYTES, MESSAGE_BYTES, Validation, fitting
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -278,21 +278,33 @@ class Exchange:
         Raises:
             NotPermitted: it is not, or nothing in it can be.
             RequestUnreadable: the bytes are not what the method takes.
+            RequestTooLarge, FieldInvalid, FieldUnknown: of a long request, as the lane would say.
             LogUnavailable: the log cannot be asked what the request is about.
         """
         authority, screen = self._gate.authority, self._screen
         if authority is None or screen is None:
             return raw, ()
-        kind = REQUESTS[self._method]
-        try:
-            request = kind.FromString(raw)
-        except DecodeError:
-            raise RequestUnreadable(kind.DESCRIPTOR.full_name) from None
+        request = self._read(raw)
         access = authority.access(principal)
         if self._method in BULK:
             return raw, await access.refused(self._method, request)
         await access.require(self._method, request)
         return request.SerializeToString() if screen.ask(request) else raw, ()
+
+    def _read(self, raw: bytes) -> Message:
+        """The request in the bytes of a write; the lane checks it, but for a long one.
+
+        A long one may name any number of things to decide about, until it is checked.
+        """
+        kind = REQUESTS[self._method]
+        validation = self._gate.validation
+        if len(raw) > LONG_BYTES:
+            read = validation.read_bulk if self._method in BULK else validation.read
+            return read(kind.FromString, kind.DESCRIPTOR.full_name, raw)
+        try:
+            return kind.FromString(raw)
+        except DecodeError:
+            raise RequestUnreadable(kind.DESCRIPTOR.full_name) from None
 
     @asynccontextmanager
     async def rechecked(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from grpc import aio
 
-from ledger.log.errors import ShuttingDown
+from ledger.log.errors import LogUnavailable, ShuttingDown
 from ledger.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Feed:
         self._context = context
         self._write = write
         self._principal = principal
-        self._under_way: deque[asyncio.Task[Answer]] = deque()
+        self._under_way: deque[asyncio.Future[Answer]] = deque()
         self._sizes: deque[int] = deque()
         self._size_bytes = 0
         self._reading: asyncio.Task[Any] | None = None
@@ -85,8 +85,8 @@ class Feed:
             self._reading = asyncio.create_task(self._context.read())
         return self._reading is not None
 
-    def _awaited(self) -> list[asyncio.Task[Any]]:
-        reading = [] if self._reading is None else [self._reading]
+    def _awaited(self) -> list[asyncio.Future[Any]]:
+        reading: list[asyncio.Future[Any]] = [] if self._reading is None else [self._reading]
         return reading + list(self._under_way)[:1]
 
     async def _take(self, message: Any) -> None:
@@ -94,13 +94,21 @@ class Feed:
         if message is aio.EOF:
             self._half_closed = True
             return
-        caller, deadline = self._principal.caller, self._exchange.deadline
-        # Decided here, so that messages come to the lane in their order.
-        message, forbidden = await self._exchange.permit(self._principal, message)
-        handed_over = self._write(message, caller, deadline, forbidden)
-        self._under_way.append(asyncio.ensure_future(handed_over))
+        self._under_way.append(await self._handed_over(message))
         self._sizes.append(len(message))
         self._size_bytes += len(message)
+
+    async def _handed_over(self, message: bytes) -> asyncio.Future[Answer]:
+        """What the lane will answer; decided here, so that messages come to it in their order."""
+        caller, deadline = self._principal.caller, self._exchange.deadline
+        try:
+            message, forbidden = await self._exchange.permit(self._principal, message)
+        except (LogUnavailable, Refusal) as refusal:
+            # Told at its turn: what was sent before is acknowledged first.
+            refused: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+            refused.set_exception(refusal)
+            return refused
+        return asyncio.ensure_future(self._write(message, caller, deadline, forbidden))
 
     async def _acknowledge(self) -> None:
         answer = await self._under_way[0]

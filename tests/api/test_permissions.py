@@ -39,7 +39,7 @@ from tests.support.ask import (
 )
 from tests.support.deciding import COMPANY, CUSTOMERS
 from tests.support.identities import Callers, Files, authenticated_service
-from tests.support.serving import LoopThread
+from tests.support.serving import LoopThread, refused
 from tests.support.whole import Caller, whole_service
 
 ALL: Final = tuple(LETTERS.values())
@@ -271,3 +271,33 @@ def test_without_authentication_nobody_is_asked_for_a_right(
     with whole_service(loop, tmp_path) as me:
         me.all_of(*COMPANY)
         assert me.ask(check_in(on="2026-09-01")).position
+
+
+def test_a_request_about_a_million_things_is_refused_before_they_are_decided(
+    callers: Callers,
+) -> None:
+    """Each change of two bytes would be asked for three times, each with its own refusal."""
+    editor = callers.named(CLEO, "editor")
+    field = api.AdjustStrategyRequest.DESCRIPTOR.fields_by_name["changes"].number
+    raw = bytes([field << 3 | 2, 0]) * 1_000_000
+    error = refused(lambda: editor.post("/okr.v1.LedgerService/AdjustStrategy", raw))
+    assert (error.code, error.reason) == (StatusCode.INVALID_ARGUMENT, "FIELD_INVALID")
+    assert len(error.fields) == 1
+    item = bytes([api.BatchRecordCheckInsRequest.DESCRIPTOR.fields_by_name["requests"].number])
+    for count in (300, 200_000):
+        raw = bytes([item[0] << 3 | 2, 0]) * count
+        error = refused(lambda: editor.post("/okr.v1.LedgerService/BatchRecordCheckIns", raw))  # noqa: B023 - it is called at once
+        assert error.reason == "FIELD_INVALID"
+
+
+def test_a_stream_acknowledges_what_came_before_a_message_that_is_refused(
+    callers: Callers,
+) -> None:
+    anna = callers.named(CLEO, "contributor:teams/marketing")
+    good = api.StreamCheckInsRequest(requests=[check_in(on="2026-09-03")]).SerializeToString()
+    method: Any = anna.channel.stream_stream("/okr.v1.LedgerService/StreamCheckIns")
+    answers = method(iter([good, b"\xff"]), timeout=20, metadata=anna.credential)
+    first = api.StreamCheckInsResponse.FromString(next(answers))
+    assert first.acknowledgements[0].position
+    error = refused(lambda: next(answers))
+    assert error.code is StatusCode.INVALID_ARGUMENT

@@ -83,7 +83,7 @@ class Member:
 
     def follows(self) -> bool:
         """Whether this server keeps the read models up for all of them."""
-        (views,) = self.status().projections
+        views, _ = self.status().projections
         return self.pid != 0 and views.leader.endswith(f":{self.pid}")
 
 

@@ -33,9 +33,9 @@ class ProjectionStatus(_message.Message):
     GENERATION_FIELD_NUMBER: _builtins.int
     REBUILD_FIELD_NUMBER: _builtins.int
     projection: _builtins.str
-    """Name and version of the projection, for example "views/1"."""
+    """Name and version of the projection, for example "views/1"; "proofs" is the ledger's tree."""
     position: _builtins.int
-    """Position of the last event that it took in."""
+    """Position of the last event that it took in; of "proofs" the last one that a checkpoint covers."""
     lag_events: _builtins.int
     """How many events it is behind the log's head."""
     stopped_position: _builtins.int

@@ -45,8 +45,8 @@ def until(holds: Callable[[], object], seconds: float = 20) -> None:
 
 
 def status(me: Caller) -> Any:
-    (projection,) = me.ask(GetStatusRequest()).projections
-    return projection
+    views, _ = me.ask(GetStatusRequest()).projections
+    return views
 
 
 def leader(me: Caller) -> str:

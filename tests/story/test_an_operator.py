@@ -21,8 +21,9 @@ def test_how_far_everything_is(story: Told) -> None:
         moment("2024-10-10T09:00"),
     )
     assert status.log_id == last.header.log_id
-    (projection,) = status.projections
-    assert (projection.lag_events, projection.stopped_position) == (0, 0)
+    views, proofs = status.projections
+    assert (views.lag_events, views.stopped_position) == (0, 0)
+    assert proofs.stopped_position == 0
     assert status.lane.events == len(story.events)
     assert status.lane.waiting == 0
 

@@ -225,7 +225,7 @@ def test_a_second_one_is_refused_and_told_of_the_first(
         building.step()
         told = okr_ledger(folder, "projections", "rebuild")
         with grpc.insecure_channel(server.address) as channel:
-            (projection,) = Caller(channel).ask(GetStatusRequest()).projections
+            projection, _ = Caller(channel).ask(GetStatusRequest()).projections
     built = projection.rebuild
     assert (built.generation, built.position) == (building.generation.number, building.position)
     assert built.builder == this_process()

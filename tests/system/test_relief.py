@@ -54,7 +54,7 @@ def until(holds: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> Non
 
 def leader(me: Caller) -> int:
     """The process that follows, 0 if nobody does."""
-    (projection,) = me.ask(GetStatusRequest()).projections
+    projection, _ = me.ask(GetStatusRequest()).projections
     return int(projection.leader.rpartition(":")[2] or 0)
 
 

@@ -77,7 +77,9 @@ def test_the_example_works(tmp_path: Path) -> None:
         assert "head" in shown
         assert server.stop() == 0
         entries = server.entries()
-    assert {"people/anna"} == {entry["actor"] for entry in entries if entry["event"] == "call"}
+    # By a pseudonym: a log outlives an erasure.
+    (actor,) = {entry["actor"] for entry in entries if entry["event"] == "call"}
+    assert actor.startswith("people/~")
     token = (tmp_path / "anna.token").read_text()
     assert not any(part in server.log.read_text() for part in token.split("."))
     assert "openssl rand" in secret

@@ -52,9 +52,9 @@ def lose(at: Database) -> None:
 
 
 @contextmanager
-def serving(at: Database, folder: Path) -> Iterator[Caller]:
+def serving(at: Database, folder: Path, keys_url: str = "") -> Iterator[Caller]:
     """The whole service on it, at a time that stands still."""
-    where = {"database_url": at.url, "database_schema": at.schema}
+    where = {"database_url": at.url, "database_schema": at.schema, "keys_url": keys_url}
     with whole_service(shared_loop(), folder, clock=lambda: NOW_US, **where) as me:
         yield me
 

@@ -71,9 +71,11 @@ def test_every_answer_is_the_same_and_so_is_the_next_export(
 ) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     there, here = place(source, one), place(target, other)
+    # Keys are no part of an export: they are taken along by hand, or stay where both reach them.
+    keys = f"sqlite:///{tmp_path / 'keys.db'}"
     again = team("again")
     again.request_id = "0193a5e2-0000-4000-8000-000000000001"
-    with serving(there, one) as me:
+    with serving(there, one, keys) as me:
         first = me.ask(again).position
         story = told(me)
         asked = questions(me, [story.week_3, story.revised], 2)
@@ -84,7 +86,7 @@ def test_every_answer_is_the_same_and_so_is_the_next_export(
     done(here, "import", tmp_path / "a.okr")
     done(here, "export", tmp_path / "b.okr")
     assert (tmp_path / "a.okr").read_bytes() == (tmp_path / "b.okr").read_bytes()
-    with serving(here, other) as me:
+    with serving(here, other, keys) as me:
         me.ask(ListEventsRequest(as_of=AsOf(position=story.revised)))
         assert [answer(me, question) for question in asked] == answers
         assert me.ask(again).position == first

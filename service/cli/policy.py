@@ -22,7 +22,7 @@ from service.access.roles import NO_GRANTS, Role, RolesFile, role_of
 from service.access.rules import ACT_FOR, RULES, SEE
 from service.access.schema import schema_text
 from service.access.upkeep import Upkeep
-from service.cli.options import DatabaseSchema, DatabaseUrl, PolicyPath
+from service.cli.options import DatabaseSchema, DatabaseUrl, KeysUrl, PolicyPath
 from service.cli.options import RolesFile as RolesFileOption
 from service.cli.output import console, failures_told
 from service.logging import logs
@@ -80,6 +80,7 @@ def check(
     roles_file: RolesFileOption = None,
     database_url: DatabaseUrl = None,
     database_schema: DatabaseSchema = None,
+    keys_url: KeysUrl = None,
 ) -> None:
     """Tell whether somebody may do something now, and why.
 
@@ -91,6 +92,7 @@ def check(
         settings = Settings.read(
             database_url=database_url,
             database_schema=database_schema,
+            keys_url=keys_url,
             policy_path=policy_path,
             roles_file=roles_file,
         )

@@ -1,8 +1,7 @@
-"""`okr-ledger policy`, beside a server that has the ledger."""
+"""`okr-ledger policy`, on a ledger that a server has made."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,11 +16,12 @@ from tests.support.whole import whole_service
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("policy")
     with whole_service(shared_loop(), made) as me:
         me.all_of(*COMPANY)
-        yield made
+    # The server's keys are no longer at hand: the command has to have its own.
+    return made
 
 
 def check(folder: Path, *arguments: str) -> Result:

@@ -151,7 +151,7 @@ class _Place(NamedTuple):
 
     def exists(self) -> bool:
         if self.file is not None:
-            return self.file.exists()
+            return KeyFile.is_there(self.file)
         assert self.tables is not None
         return self.tables.exists()
 

@@ -72,28 +72,32 @@ class KeyFile:
 
     @classmethod
     def made(cls, file: Path, log_id: str, plain_until: int) -> KeyFile:
-        """A new store in a file that must not exist yet.
-
-        Raises:
-            FileExistsError: it does.
-        """
-        # Made whole under another name, so that a crash leaves either a store or none.
-        new = file.with_name(f"{file.name}.new")
-        new.unlink(missing_ok=True)
-        os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        with translated(str(file), "make"), closing(_connected(new)) as connection:
+        """A new store, in a file that is not there or empty; one that is there stays as it is."""
+        os.close(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600))
+        with translated(str(file), "make"), closing(_connected(file)) as connection:
             connection.execute("BEGIN IMMEDIATE")
-            for statement in CREATE:
-                connection.execute(statement)
-            row = (log_id, plain_until, os.urandom(32), os.urandom(32))
-            connection.execute("INSERT INTO store VALUES (1, ?, ?, 0, ?, ?)", row)
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {FORM}")
+            if not _tables(connection):
+                for statement in CREATE:
+                    connection.execute(statement)
+                row = (log_id, plain_until, os.urandom(32), os.urandom(32))
+                connection.execute("INSERT INTO store VALUES (1, ?, ?, 0, ?, ?)", row)
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {FORM}")
             connection.execute("COMMIT")
-        os.link(new, file)
-        new.unlink()
         _flush_folder(file)
         return cls(file)
+
+    @staticmethod
+    def is_there(file: Path) -> bool:
+        """Whether there is a store, or something else; an empty file is what a crash has left.
+
+        Raises:
+            LogUnavailable: it cannot be opened.
+        """
+        if not file.exists():
+            return False
+        with translated(str(file), "open"), closing(_connected(file)) as connection:
+            return bool(_tables(connection))
 
     def header(self) -> Header:
         with self._used("read") as connection:
@@ -159,6 +163,11 @@ def _found(connection: sqlite3.Connection, column: str, value: str | bytes) -> S
     return StoredKey(*row) if row else None
 
 
+def _tables(connection: sqlite3.Connection) -> int:
+    (number,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    return int(number)
+
+
 def _connected(file: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{file.absolute().as_uri()}?mode=rw",
@@ -168,8 +177,9 @@ def _connected(file: Path) -> sqlite3.Connection:
         timeout=LOCK_TIMEOUT_SECONDS,
     )
     connection.execute("PRAGMA secure_delete = ON")
-    connection.execute("PRAGMA journal_mode = DELETE")
-    connection.execute("PRAGMA synchronous = EXTRA")
+    # Emptied at each commit: what a page held before does not stay in the journal either.
+    connection.execute("PRAGMA journal_mode = TRUNCATE")
+    connection.execute("PRAGMA synchronous = FULL")
     return connection
 
 

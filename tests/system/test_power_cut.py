@@ -13,11 +13,12 @@ from typing import Final
 
 import pytest
 
+from ledger.event import metadata_of
 from ledger.log.contract import Accepted, RequestKey, request_key
 from ledger.log.database import Database
 from ledger.log.errors import LogError
 from ledger.log.opening import open_log
-from okr.v1.event_record_pb2 import EventMetadata
+from ledger.texts.finding import keys_at_hand
 from service.lane.link import Frames, Turn
 from tests.contract.builders import append
 from tests.support.disk import Disk
@@ -141,20 +142,30 @@ def after_each_cut(traced: Traced, folder: Path, *, flushes: bool = True) -> int
 
 
 def assert_whole(folder: Path, answered: dict[str, int], ends: set[int]) -> None:
-    """All that was answered is there, in whole batches, and the next append follows it."""
-    with closing(open_log(Database(f"sqlite:///{folder / FILE}"))) as log:
+    """All that was answered is there, in whole batches, and the next append follows it.
+
+    So are the keys of its texts: none would be made for a log that has sealed ones.
+    """
+    database = Database(f"sqlite:///{folder / FILE}")
+    with (
+        closing(open_log(database)) as log,
+        keys_at_hand(database, log, make=True) as keyring,
+    ):
+        assert keyring is not None
         records = log.read(0, 100_000, max_bytes=1 << 30)
         assert [record.position for record in records] == list(range(1, len(records) + 1))
         assert len(records) in ends
         positions: dict[str, int] = {}
         keys: dict[str, RequestKey] = {}
         for record in records:
-            metadata = EventMetadata.FromString(record.metadata)
+            metadata = metadata_of(record)
+            assert "erased" not in str(metadata)
             request_id = metadata.request_id
             if request_id:
                 assert request_id not in positions
                 positions[request_id] = record.position
-                keys[request_id] = request_key(metadata.actor.plain, request_id, b"")
+                principal = keyring.pseudonym(metadata.actor.plain).hex()
+                keys[request_id] = request_key(principal, request_id, b"")
         assert answered.items() <= positions.items()
         found = log.find_requests(list(keys.values()))
         assert [each and each.last_position for each in found] == list(positions.values())

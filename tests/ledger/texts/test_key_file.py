@@ -21,8 +21,7 @@ def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
 
     KeyFile.made(file, "log", 0).close()
 
-    assert file.stat().st_mode & 0o777 == 0o600
-    assert [each.name for each in tmp_path.iterdir()] == [file.name]
+    assert {each.stat().st_mode & 0o777 for each in tmp_path.iterdir()} == {0o600}
 
 
 def test_no_byte_of_a_destroyed_key_stays(tmp_path: Path) -> None:
@@ -38,10 +37,22 @@ def test_no_byte_of_a_destroyed_key_stays(tmp_path: Path) -> None:
 
 
 def test_a_crash_while_it_is_made_leaves_none(tmp_path: Path) -> None:
-    (tmp_path / "x.keys.db.new").write_bytes(b"half of one")
+    file = tmp_path / "x.keys.db"
+    file.touch()
+    assert not KeyFile.is_there(file)
 
-    with closing(KeyFile.made(tmp_path / "x.keys.db", "log", 0)) as store:
+    with closing(KeyFile.made(file, "log", 0)) as store:
         assert store.header().log_id == "log"
+    assert KeyFile.is_there(file)
+
+
+def test_one_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "x.keys.db"
+    with closing(KeyFile.made(file, "log", 0)) as store:
+        header = store.header()
+
+    with closing(KeyFile.made(file, "another", 0)) as again:
+        assert again.header() == header
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:

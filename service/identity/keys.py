@@ -22,6 +22,8 @@ Fetch = Callable[[], bytes]
 
 PATIENCE_SECONDS: Final = 15.0
 """What a whole fetch gets."""
+CALL_SECONDS: Final = 2.0
+"""How long a call waits for one: who names keys that do not exist holds no places for longer."""
 
 
 class Keys:
@@ -39,12 +41,14 @@ class Keys:
         max_age_seconds: float,
         *,
         again_seconds: float,
+        call_seconds: float = CALL_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._fetch = fetch
         self._every_seconds = every_seconds
         self._max_age_seconds = max_age_seconds
         self._again_seconds = again_seconds
+        self._call_seconds = call_seconds
         self._clock = clock
         self._keys: KeySet | None = None
         self._fetched = self._tried = -float("inf")
@@ -65,11 +69,15 @@ class Keys:
         """The key, None if the issuer has none such; one that is not known is fetched for.
 
         Raises:
-            KeysUnavailable: as `current`.
+            KeysUnavailable: as `current`, or the issuer is slow.
         """
         known = self.current().find(key_id, algorithm)
         if known is None and self._clock() - self._tried > self._again_seconds:
-            await self.renew()
+            try:
+                async with asyncio.timeout(self._call_seconds):
+                    await self.renew()
+            except TimeoutError:
+                raise KeysUnavailable from None
             known = self.current().find(key_id, algorithm)
         return known
 
@@ -83,10 +91,9 @@ class Keys:
     async def _renew(self) -> None:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                text = await asyncio.to_thread(self._fetch)
-            if self._keys is None or self._keys.text != text:
-                self._keys = KeySet(text)
-                left_out = self._keys.left_out
+                found = await asyncio.to_thread(self._read)
+            if found is not self._keys:
+                self._keys, left_out = found, found.left_out
                 tell = log.warning if left_out else log.info
                 tell("keys of tokens", state="renewed", left_out=left_out)
             self._fetched, self.trouble = self._clock(), ""
@@ -99,6 +106,11 @@ class Keys:
         finally:
             self._tried = self._clock()
             self._renewing = None
+
+    def _read(self) -> KeySet:
+        """The keys as they are published now; reading many takes milliseconds."""
+        text, known = self._fetch(), self._keys
+        return known if known is not None and known.text == text else KeySet(text)
 
     async def run(self) -> None:
         """Keeps the keys fresh until it is cancelled."""

@@ -282,7 +282,7 @@ def test_the_request_log_tells_how_a_caller_is_known_and_no_token(
     loop: LoopThread, tmp_path: Path
 ) -> None:
     written = io.BytesIO()
-    good, bad = token("people/anna", "auditor"), token("people/berta", exp=NOW - 3600)
+    good, bad = token("services/crm", "auditor"), token("people/berta", exp=NOW - 3600)
     with (
         logs("json", "debug", written),
         authenticated_service(loop, tmp_path, everyone=ROLES) as found,
@@ -290,7 +290,7 @@ def test_the_request_log_tells_how_a_caller_is_known_and_no_token(
         found.with_token(good).ask(GetStatusRequest())
         turned_away(found.with_token(bad))
     text = written.getvalue().decode()
-    assert '"actor":"people/anna","authenticated_by":"token"' in text
+    assert '"actor":"services/crm","authenticated_by":"token"' in text
     assert '"reason":"UNAUTHENTICATED","rule":"token.expired"' in text
     for part in (*good.split("."), *bad.split(".")):
         assert part not in text

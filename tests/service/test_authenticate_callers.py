@@ -77,8 +77,10 @@ def test_the_example_works(tmp_path: Path) -> None:
         assert "head" in shown
         assert server.stop() == 0
         entries = server.entries()
+    calls = [entry for entry in entries if entry["event"] == "call"]
+    assert {entry["authenticated_by"] for entry in calls} == {"token"}
     # By a pseudonym: a log outlives an erasure.
-    (actor,) = {entry["actor"] for entry in entries if entry["event"] == "call"}
+    (actor,) = {entry["actor"] for entry in calls}
     assert actor.startswith("people/~")
     token = (tmp_path / "anna.token").read_text()
     assert not any(part in server.log.read_text() for part in token.split("."))

@@ -106,6 +106,24 @@ def test_whoever_asks_meanwhile_waits_for_the_same_fetch(
     assert issuer.asked == 2
 
 
+def test_a_call_does_not_wait_for_an_issuer_that_hangs(
+    loop: LoopThread, issuer: Issuer, clock: Clock
+) -> None:
+    keys = Keys(issuer.fetch, 300, 3600, again_seconds=10, call_seconds=0.01, clock=clock)
+    loop.run(keys.renew())
+    clock.seconds += 11
+    issuer.answer = BOTH
+    issuer.answers.clear()
+    with pytest.raises(KeysUnavailable):
+        loop.run(keys.find("second", "ES256"))
+    # Whose key is known waits for nobody.
+    assert knows(loop, keys, "first")
+    issuer.answers.set()
+    loop.run(keys.renew())
+    assert knows(loop, keys, "second")
+    assert issuer.asked == 2
+
+
 @pytest.mark.parametrize(
     "trouble", [ConnectionRefusedError("away"), TimeoutError(), KeySetError("nonsense"), b"{}"]
 )

@@ -9,6 +9,7 @@ import typer
 from ledger.log.opening import open_log
 from service.cli.options import DatabaseSchema, DatabaseUrl
 from service.cli.output import console, failures_told
+from service.moving.notes import tell_proofs
 from service.settings import Settings
 
 app = typer.Typer(no_args_is_help=True)
@@ -33,6 +34,7 @@ def new_epoch(database_url: DatabaseUrl = None, database_schema: DatabaseSchema 
         with closing(open_log(settings.database)) as ledger:
             identity = ledger.begin_epoch()
             head = ledger.head().position
+            tell_proofs(settings.database, ledger)
     console().print(
         f"epoch {identity.epoch} of ledger {identity.log_id} begins after {head} events"
     )

@@ -14,6 +14,7 @@ from ledger.log.sqlite.lock import WriterLock
 from service.moving.exporting import export
 from service.moving.files import FileUnusable, reading, told, unfinished
 from service.moving.importing import take_in
+from service.moving.notes import tell_proofs
 from service.moving.telling import told_nobody
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def restore(
     Raises:
         FileUnusable: a source cannot be read, or there is something in the ledger's place.
         LogLocked: a server runs there.
-        ExportRefused, LogMismatch, LogUnavailable: as `take_in`, and where the place is not empty.
+        ExportRefused, LogMismatch, LogUnavailable, LedgerContradicted: as `take_in`, and where the
+            place is not empty.
     """
 
     def following(last: Epoch) -> Epoch:
@@ -84,9 +86,13 @@ def restore(
     with reading(sources[0]) as file, told(sources[0], "read"):
         is_copy = file.read(len(SQLITE)) == SQLITE
     if is_copy:
-        return _restore_copy(sources, database, tell, following)
-    imported = take_in(database, sources, begin_epoch=following, tell=tell)
-    return Safe(imported.identity, imported.tally.position)
+        safe = _restore_copy(sources, database, tell, following)
+    else:
+        imported = take_in(database, sources, begin_epoch=following, tell=tell)
+        safe = Safe(imported.identity, imported.tally.position)
+    with closing(open_log(database, read_only=True)) as log:
+        tell_proofs(database, log)
+    return safe
 
 
 def _restore_copy(

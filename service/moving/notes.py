@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from okr.exports.writing import EVENTS_AT_MOST
@@ -11,6 +12,7 @@ from projections.proofs.store import ProofStore, Signed
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ledger.log.contract import LogReader
     from ledger.log.database import Database
 
 AT_MOST: Final = 4 * EVENTS_AT_MOST
@@ -68,6 +70,22 @@ class Notes:
 
     def close(self) -> None:
         self._store.close()
+
+
+def tell_proofs(database: Database, log: LogReader) -> None:
+    """Has the tree beside a ledger whose epoch has begun forget what was lost, if there is a tree.
+
+    Checkpoints of that stay, and count no more. The next server would do the same; until then the
+    tree would contradict the ledger.
+
+    Raises:
+        LedgerContradicted: what is kept there is of another ledger.
+    """
+    identity = log.identity()
+    with closing(ProofStore(database, identity.log_id)) as store:
+        if store.is_laid_out():
+            begun = [(each.epoch, log.position_at(each.begun_us)) for each in log.epochs()]
+            store.open(identity, begun)
 
 
 def _signed(written: str) -> Signed:

@@ -132,7 +132,7 @@ class Authority:
         actor, on_behalf_of = principal.caller
         told, odd = roles_of(principal.roles)
         if odd:
-            log.warning("roles are not understood", principal=actor, roles=odd)
+            log.warning("roles of a credential are not understood", roles=odd)
         roles = tuple(sorted({*told, *grants.of(actor)}))
         holders = [Holder(actor, roles, principal.authenticated)]
         if on_behalf_of:

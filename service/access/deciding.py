@@ -73,7 +73,7 @@ def decide(
         result = asked(policies.parsed, chain, holder, action, resource)
     # Whatever it is: a decision that cannot be taken must not be taken for a permission.
     except Exception:
-        log.exception("a decision could not be taken", action=action, principal=holder.name)
+        log.exception("a decision could not be taken", action=action)
         return Decision(permitted=False, policies=())
     if result.diagnostics.errors:
         log.error("a policy failed", action=action, errors=result.diagnostics.errors)

@@ -46,6 +46,8 @@ SPACIOUS = (
     "okr.v1.ScoreService/ListDueCheckIns",
     "okr.v1.ScoreService/ListDeviations",
     "okr.v1.AuditService/ListEvents",
+    "okr.v1.AuditService/GetCheckpoint",
+    "okr.v1.AuditService/GetConsistencyProof",
     "okr.v1.OperationsService/GetStatus",
 )
 """The methods that answer an empty request: they ask for everything."""

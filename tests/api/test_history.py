@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from google.protobuf.message import Message
 
-from ledger.texts.fields import texts
 from okr.v1 import audit_service_pb2 as audit
 from okr.v1 import events_pb2, resources_pb2
 from okr.v1 import score_service_pb2 as scores
@@ -32,6 +30,7 @@ from tests.support.ask import (
     team,
 )
 from tests.support.serving import LoopThread
+from tests.support.texts import without_texts
 from tests.support.whole import Caller, whole_service
 
 
@@ -159,20 +158,12 @@ def test_events_carry_the_stored_bytes_and_what_they_say(story: Told) -> None:
         assert kind.FromString(event.payload).SerializeToString() == event.payload
         # All but the texts of people, which are stored as nobody reads them.
         decoded = kind.FromString(event.decoded_payload.value)
-        assert _without_texts(kind.FromString(event.payload)) == _without_texts(decoded)
+        assert without_texts(kind.FromString(event.payload)) == without_texts(decoded)
         stored = EventMetadata.FromString(event.metadata)
-        assert _without_texts(stored) == _without_texts(event.decoded_metadata)
+        assert without_texts(stored) == without_texts(event.decoded_metadata)
         assert event.decoded_metadata.actor.plain.startswith(("people/", "services/"))
         alone = story.me.ask(audit.GetEventRequest(name=event.name))
         assert alone.event == event
-
-
-def _without_texts(message: Message) -> Message:
-    without = type(message)()
-    without.CopyFrom(message)
-    for held in texts(without):
-        held.text.Clear()
-    return without
 
 
 def test_events_may_be_those_of_a_stream_or_type_in_either_order(story: Told) -> None:

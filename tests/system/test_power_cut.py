@@ -63,7 +63,7 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> Traced:
     ledger = Ledger(SEED)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "executable", str(under_trace(trace, folder)))
-        with whole_service(shared_loop(), folder, lane="process", keys_url="none") as me:
+        with whole_service(shared_loop(), folder, lane="process") as me:
             ledger.plan(me.address)
             ended = threading.Event()
             callers = [

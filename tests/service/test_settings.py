@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from ledger.texts.finding import keys_database
 from service.settings import Settings, SettingsError
 
 
@@ -179,6 +180,21 @@ def test_only_a_ledger_on_postgresql_has_a_replica() -> None:
         with pytest.raises(SettingsError, match=r"--replica-url \(OKR_REPLICA_URL\): ") as refusal:
             Settings.read(**wrong)
         assert "s3cret" not in str(refusal.value)
+
+
+def test_keys_are_beside_the_ledger_or_where_they_are_said_to_be() -> None:
+    elsewhere = "postgresql://okr:s3cret@db2.example/keys"
+    beside = Settings.read(database_url="sqlite:////srv/okr.db").database
+    assert str(keys_database(beside)) == "/srv/okr.keys.db"
+    settings = Settings.read(database_schema="goals", keys_url=elsewhere)
+    found = keys_database(settings.database)
+    assert (found.url, found.schema) == (elsewhere, "goals_keys")
+    for told in (repr(settings), repr(settings.database), str(found), repr(found)):
+        assert "s3cret" not in told
+    assert Settings.read(keys_url="none").database.keys_url == "none"
+    with pytest.raises(SettingsError, match=r"--keys-url \(OKR_KEYS_URL\): ") as refusal:
+        Settings.read(keys_url="okr:s3cret@db2.example/keys")
+    assert "s3cret" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("schema", ["", "Okr", "okr ledger", "pg_okr", "1okr", "o" * 41])

@@ -148,4 +148,9 @@ def _json(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> byt
 
 
 def _console() -> structlog.types.Processor:
-    return structlog.dev.ConsoleRenderer(timestamp_key="time", pad_event_to=24)
+    return structlog.dev.ConsoleRenderer(
+        timestamp_key="time",
+        pad_event_to=24,
+        # The default prints the variables of each frame, and with them tokens and texts.
+        exception_formatter=structlog.dev.plain_traceback,
+    )

@@ -57,6 +57,24 @@ def test_what_cannot_be_written_as_json_is_shown_all_the_same() -> None:
     assert entry["event"] == "odd"
 
 
+def test_a_traceback_at_a_terminal_shows_no_variables() -> None:
+    token = "-".join(["header", "claims", "signature"])
+    output = io.BytesIO()
+    with logs("console", "info", output):
+        try:
+            _fail_with(token)
+        except ValueError:
+            structlog.get_logger().exception("failed")
+    told = output.getvalue().decode()
+    assert "ValueError: ('why', " in told
+    assert "_fail_with" in told
+    assert token not in told
+
+
+def _fail_with(token: str) -> None:
+    raise ValueError("why", len(token))
+
+
 def test_at_a_terminal_entries_are_text() -> None:
     output = io.BytesIO()
     with logs("console", "info", output):

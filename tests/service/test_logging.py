@@ -58,7 +58,7 @@ def test_what_cannot_be_written_as_json_is_shown_all_the_same() -> None:
 
 
 def test_a_traceback_at_a_terminal_shows_no_variables() -> None:
-    token = "-".join(["header", "claims", "signature"])
+    token = "header-claims-signature"
     output = io.BytesIO()
     with logs("console", "info", output):
         try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from google.protobuf.message import Message
 
+from ledger.texts.opening import ERASED
 from okr.v1 import events_pb2 as facts
 from okr.v1 import resources_pb2 as resources
 
@@ -40,7 +41,8 @@ def person_after(before: Person | None, name: str, fact: Message) -> Person:
     """
     match fact:
         case facts.PersonRegistered():
-            return Person(name, fact.display_name.plain)
+            shown = fact.display_name.plain
+            return Person(name, "" if shown == ERASED else shown)
         case facts.PersonErased():
             known = before or Person(name)
             return replace(known, display_name="", erased=True, successor=fact.successor)

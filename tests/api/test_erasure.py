@@ -240,6 +240,19 @@ def test_a_request_from_before_an_erasure_is_answered_and_not_done_again(me: Cal
     assert me.head() == head
 
 
+def test_an_erasure_and_a_registration_are_answered_again(me: Caller) -> None:
+    registered = ask.register("zsofia-x7", NAME)
+    registered.request_id = "6f0f6a54-2b1c-4a8e-9d0e-6c9a4bb3c1d3"
+    erased = ask.erase(ERASED_ONE)
+    erased.request_id = ONCE
+    me.ask(registered)
+    first = me.ask(erased)
+
+    assert me.ask(erased) == first
+    assert me.ask(registered).person == Person(name=ERASED_ONE)
+    assert me.head() == 2
+
+
 def test_somebody_who_only_took_part_is_erased_without_being_named(me: Caller) -> None:
     tell(me)
 

@@ -103,7 +103,9 @@ def test_killed_exports_and_imports_go_on(
             *("import", str(whole), *where(other)),
             once=lambda began=began, seconds=seconds: time.monotonic() > began + seconds,  # type: ignore[misc]
         ):
-            assert okr_ledger(tmp_path, "verify", *where(other)).returncode == 3
+            # Nobody opens it, unless it ended just before: then it is whole.
+            told = okr_ledger(tmp_path, "verify", *where(other))
+            assert told.returncode == 3 or f"{EVENTS} events: all in order" in told.stdout
     done(tmp_path, "import", str(whole), *where(other))
     done(tmp_path, "export", str(tmp_path / "again.okr"), *where(other))
     assert (tmp_path / "again.okr").read_bytes() == whole.read_bytes()

@@ -92,28 +92,24 @@ def no_guards(patch: Patch) -> None:
 
 def tracking_apart_from_rows(patch: Patch) -> None:
     """How far the tables are is written in a transaction of its own, after their rows."""
+    write = Generation.write
 
-    def write(self: Generation, before: int, batch: Batch) -> None:
-        with self._writer.begin() as connection:
-            for table, rows in batch.rows.items():
-                insert_rows(connection, table, rows)
-        with self._writer.begin() as connection:
-            self.tracker.advance(connection, self.identity.log_id, before, batch.last_position)
+    def apart(self: Generation, before: int, batch: Batch) -> None:
+        _write_rows(self, batch)
+        write(self, before, replace(batch, rows={}))
 
-    patch.setattr(Generation, "write", write)
+    patch.setattr(Generation, "write", apart)
 
 
 def tracking_before_rows(patch: Patch) -> None:
     """How far the tables are is written in a transaction of its own, before their rows."""
+    write = Generation.write
 
-    def write(self: Generation, before: int, batch: Batch) -> None:
-        with self._writer.begin() as connection:
-            self.tracker.advance(connection, self.identity.log_id, before, batch.last_position)
-        with self._writer.begin() as connection:
-            for table, rows in batch.rows.items():
-                insert_rows(connection, table, rows)
+    def apart(self: Generation, before: int, batch: Batch) -> None:
+        write(self, before, replace(batch, rows={}))
+        _write_rows(self, batch)
 
-    patch.setattr(Generation, "write", write)
+    patch.setattr(Generation, "write", apart)
 
 
 def events_skipped_after_an_error(patch: Patch) -> None:
@@ -233,6 +229,12 @@ def half_of_an_adjustment(patch: Patch) -> None:
         return outcomes
 
     patch.setattr(Appender, "append", one_by_one)
+
+
+def _write_rows(generation: Generation, batch: Batch) -> None:
+    with generation._writer.begin() as connection:
+        for table, rows in batch.rows.items():
+            insert_rows(connection, table, rows)
 
 
 def _without_key(decide_one: Callable[..., Any]) -> Callable[..., Any]:

@@ -336,7 +336,8 @@ class Game:
                 self._model.answered(asked, outcome.records, each.response)
                 if not outcome.repeated and self._played.setting.lanes == 1:
                     before = self._model.records[outcome.records[0].position - 2].recorded_us
-                    require(before - clock_us <= CLOCK_TOLERANCE_US, "a clock far behind", asked)
+                    behind = before - self._clock.us
+                    require(behind <= CLOCK_TOLERANCE_US, "a clock far behind", asked)
             return
         require(not each.wrote, "written, and told that it is not", asked, repr(outcome))
         if isinstance(outcome, Refusal):

@@ -12,7 +12,7 @@ from tests.simulation.history import history
 from tests.simulation.playing import digest, play
 
 SEEDS = 1_000
-EACH = 50
+EACH = 25
 
 
 @pytest.mark.slow

@@ -84,15 +84,19 @@ def _kept(files: Sequence[Path], keys: Sequence[VerifierKey]) -> list[Checkpoint
     Raises:
         NoteInvalid: a file holds none, or one that no key has signed; with the file's name.
     """
-    from okr.exports.checking import checkpoints_in
+    from okr.proofs.checkpoint import kept_in
     from okr.proofs.note import NoteInvalid
 
     found: list[Checkpoint] = []
     for file in files:
         try:
-            found += checkpoints_in(file.read_text("utf-8", "replace"), keys)
+            kept = kept_in(file.read_text("utf-8", "replace"), keys)
         except NoteInvalid as invalid:
             raise NoteInvalid(f"{file}: {invalid}") from None
+        found += kept.checkpoints
+        if kept.cut_off:
+            left_out = f"{file}: checkpoints cut off as they were written: {kept.cut_off}"
+            session.note(left_out, "yellow", stderr=True)
     return found
 
 

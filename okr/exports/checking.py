@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from okr.exports.errors import ExportRefused
 from okr.exports.reading import Reading
-from okr.proofs import checkpoint, note
-from okr.proofs.note import NoteInvalid, VerifierKey
+from okr.proofs.note import VerifierKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,9 +16,6 @@ if TYPE_CHECKING:
     from okr.exports.tally import Tally
     from okr.proofs.checkpoint import Checkpoint
     from okr.v1.export_pb2 import ExportHeader
-
-NOTE: Final = re.compile(r".+?\n\n(?:— [^\n]*\n)*", re.DOTALL)
-"""One of several notes that stand one after the other."""
 
 
 class Checked(NamedTuple):
@@ -78,22 +73,6 @@ def check(
         sum(tally.checkpoints for _, tally in read),
         max(tally.signed_position for _, tally in read),
     )
-
-
-def checkpoints_in(written: str, keys: Sequence[VerifierKey] = ()) -> list[Checkpoint]:
-    """The checkpoints of notes that stand one after the other, each signed by one of the keys.
-
-    Without keys nobody's signature is looked at: whoever kept the notes answers for them.
-
-    Raises:
-        NoteInvalid: one is no such note.
-    """
-    found = NOTE.findall(written)
-    if not found or "".join(found) != written:
-        raise NoteInvalid("it holds no checkpoints")
-    if keys:
-        return [checkpoint.opened(each, keys)[0] for each in found]
-    return [checkpoint.parsed(note.parsed(each).text) for each in found]
 
 
 def _roots(checkpoints: Sequence[Checkpoint], name: str) -> Mapping[int, bytes]:

@@ -23,7 +23,7 @@ from okr.proofs.note import NoteInvalid
 from okr.proofs.tree import HASH_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from okr.proofs.note import Note, VerifierKey
 
@@ -73,12 +73,6 @@ def parsed(text: str) -> Checkpoint:
     return Checkpoint(first.removeprefix(ORIGIN), int(epochs[0]), int(size), hashed)
 
 
-def notes_in(text: str) -> list[str]:
-    """The notes of a text that has one after the other; one that was cut off is among them."""
-    begins = [found.start() for found in _ORIGIN_LINE.finditer(text)]
-    return [text[begin:end] for begin, end in pairwise([*begins, len(text)])]
-
-
 def opened(written: str, keys: Iterable[VerifierKey]) -> tuple[Checkpoint, Note]:
     """The checkpoint of a note that at least one of these keys has signed, and the note.
 
@@ -90,3 +84,40 @@ def opened(written: str, keys: Iterable[VerifierKey]) -> tuple[Checkpoint, Note]
     if not any(key.has_signed(found) for key in keys):
         raise NoteInvalid("no key that is known here has signed the checkpoint")
     return stated, found
+
+
+class Kept(NamedTuple):
+    """The checkpoints of a text, and how many more were cut off as they were written."""
+
+    checkpoints: list[Checkpoint]
+    cut_off: int
+
+
+def notes_in(text: str) -> list[str]:
+    """The notes of a text that has one after the other; one that was cut off is among them."""
+    begins = [found.start() for found in _ORIGIN_LINE.finditer(text)]
+    return [text[begin:end] for begin, end in pairwise([*begins, len(text)])]
+
+
+def kept_in(text: str, keys: Sequence[VerifierKey] = ()) -> Kept:
+    """The checkpoints of notes that stand one after the other, each signed by one of the keys.
+
+    Without keys nobody's signature is looked at: whoever kept the notes answers for them.
+
+    Raises:
+        NoteInvalid: there is no checkpoint, or one is not right.
+    """
+    notes = notes_in(text)
+    whole = [(number, each) for number, each in enumerate(notes, start=1) if "\n\n" in each]
+    if not whole:
+        raise NoteInvalid("it holds no checkpoints")
+    return Kept([_stated(number, each, keys) for number, each in whole], len(notes) - len(whole))
+
+
+def _stated(number: int, written: str, keys: Sequence[VerifierKey]) -> Checkpoint:
+    try:
+        if keys:
+            return opened(written, keys)[0]
+        return parsed(note.parsed(written).text)
+    except NoteInvalid as invalid:
+        raise NoteInvalid(f"checkpoint {number}: {invalid}") from None

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from okr.proofs import checkpoint, note
+from okr.proofs import checkpoint
 from okr.proofs.note import NoteInvalid, VerifierKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from okr.proofs.checkpoint import Checkpoint
@@ -37,25 +37,16 @@ def published_in(files: Sequence[Path], keys: Sequence[str], log_id: str) -> lis
     return [stated for file in files for stated in _in_file(file, known, log_id)]
 
 
-def _in_file(file: Path, keys: Sequence[VerifierKey], log_id: str) -> Iterator[Checkpoint]:
+def _in_file(file: Path, keys: Sequence[VerifierKey], log_id: str) -> list[Checkpoint]:
     try:
-        written = checkpoint.notes_in(file.read_text("utf-8"))
+        kept = checkpoint.kept_in(file.read_text("utf-8"), keys)
     except (OSError, UnicodeDecodeError) as error:
         raise CheckpointsUnusable(f"{file}: cannot be read: {error}") from None
-    if not written:
-        raise CheckpointsUnusable(f"{file}: there is no checkpoint in it")
-    for number, each in enumerate(written, start=1):
-        if "\n\n" not in each:
-            log.warning("a checkpoint was cut off", file=str(file), number=number)
-            continue
-        try:
-            stated = (
-                checkpoint.opened(each, keys)[0]
-                if keys
-                else checkpoint.parsed(note.parsed(each).text)
-            )
-        except NoteInvalid as error:
-            raise CheckpointsUnusable(f"{file}: checkpoint {number}: {error}") from None
-        if stated.log_id != log_id:
-            raise CheckpointsUnusable(f"{file}: checkpoint {number} is of ledger {stated.log_id}")
-        yield stated
+    except NoteInvalid as error:
+        raise CheckpointsUnusable(f"{file}: {error}") from None
+    if kept.cut_off:
+        log.warning("checkpoints were cut off", file=str(file), count=kept.cut_off)
+    for each in kept.checkpoints:
+        if each.log_id != log_id:
+            raise CheckpointsUnusable(f"{file}: a checkpoint in it is of ledger {each.log_id}")
+    return kept.checkpoints

@@ -13,7 +13,7 @@ from okr.cli.app import app
 from okr.exports.errors import Misfit
 from okr.exports.tally import Tally
 from okr.exports.writing import Writing
-from okr.proofs.checkpoint import Checkpoint
+from okr.proofs.checkpoint import Checkpoint, notes_in
 from okr.proofs.leaf import Leaves
 from okr.proofs.note import SigningKey, signed
 from okr.proofs.tree import Frontier
@@ -79,6 +79,17 @@ def test_it_is_held_against_checkpoints(whole: Path, tmp_path: Path) -> None:
     assert "as 5 checkpoints that you kept say, signed by a key that you gave" in told
 
 
+def test_a_checkpoint_that_was_cut_off_as_it_was_written_is_left_out_and_told(
+    whole: Path, tmp_path: Path
+) -> None:
+    notes = kept(tmp_path, 4, 6)
+    first, second = notes_in(notes.read_text())
+    notes.write_text(first + "".join(second.splitlines(keepends=True)[:2]) + first)
+    told = run("--checkpoint", notes, whole)
+    assert "as 2 checkpoints that you kept say" in told.stdout
+    assert "cut off as they were written: 1" in " ".join(told.stderr.split())
+
+
 def test_a_rewritten_event_is_found_below_the_first_checkpoint_after_it(
     whole: Path, tmp_path: Path
 ) -> None:
@@ -114,7 +125,7 @@ def test_two_checkpoints_that_contradict_each_other_are_told(whole: Path, tmp_pa
 def test_a_checkpoint_that_another_key_signed_is_no_proof(whole: Path, tmp_path: Path) -> None:
     notes = kept(tmp_path, 9)
     told = refused(whole, "--checkpoint", notes, "--key", str(OTHER.verifier))
-    assert "kept.txt: no key that is known here has signed the checkpoint" in told
+    assert "kept.txt: checkpoint 1: no key that is known here has signed the checkpoint" in told
     assert "a key is written" in refused(whole, "--key", "nonsense")
     notes.write_text("nonsense")
     assert "it holds no checkpoints" in refused(whole, "--checkpoint", notes)

@@ -92,7 +92,8 @@ class ReplayServiceServicer:
 
     def ReplayCycle(self, request, context):
         """Plays a cycle again, frame by frame: how it stood, what had happened since the frame before,
-        and what that moved. Works for running and sealed cycles alike, and ends with the last frame.
+        and what that moved. Works for running and sealed cycles alike, and ends with the last frame;
+        without any, OK, where by the chosen knowledge nothing was known yet on any of its days.
 
         Costs by the number of events, and by the number of frames times that of key results; what
         the ledger holds of other cycles does not matter. Frames are made as they are read.

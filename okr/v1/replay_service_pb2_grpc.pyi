@@ -72,7 +72,8 @@ class ReplayServiceStub:
     """
     ReplayCycle: _grpc.UnaryStreamMultiCallable[_replay_service_pb2.ReplayCycleRequest, _replay_service_pb2.ReplayCycleResponse]
     """Plays a cycle again, frame by frame: how it stood, what had happened since the frame before,
-    and what that moved. Works for running and sealed cycles alike, and ends with the last frame.
+    and what that moved. Works for running and sealed cycles alike, and ends with the last frame;
+    without any, OK, where by the chosen knowledge nothing was known yet on any of its days.
 
     Costs by the number of events, and by the number of frames times that of key results; what
     the ledger holds of other cycles does not matter. Frames are made as they are read.
@@ -120,7 +121,8 @@ class ReplayServiceAsyncStub(ReplayServiceStub):
     """
     ReplayCycle: _aio.UnaryStreamMultiCallable[_replay_service_pb2.ReplayCycleRequest, _replay_service_pb2.ReplayCycleResponse]  # type: ignore[assignment]
     """Plays a cycle again, frame by frame: how it stood, what had happened since the frame before,
-    and what that moved. Works for running and sealed cycles alike, and ends with the last frame.
+    and what that moved. Works for running and sealed cycles alike, and ends with the last frame;
+    without any, OK, where by the chosen knowledge nothing was known yet on any of its days.
 
     Costs by the number of events, and by the number of frames times that of key results; what
     the ledger holds of other cycles does not matter. Frames are made as they are read.
@@ -183,7 +185,8 @@ class ReplayServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_replay_service_pb2.ReplayCycleResponse], _abc.AsyncIterator[_replay_service_pb2.ReplayCycleResponse]]:
         """Plays a cycle again, frame by frame: how it stood, what had happened since the frame before,
-        and what that moved. Works for running and sealed cycles alike, and ends with the last frame.
+        and what that moved. Works for running and sealed cycles alike, and ends with the last frame;
+        without any, OK, where by the chosen knowledge nothing was known yet on any of its days.
 
         Costs by the number of events, and by the number of frames times that of key results; what
         the ledger holds of other cycles does not matter. Frames are made as they are read.

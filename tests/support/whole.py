@@ -114,10 +114,13 @@ class Caller:
         metadata: Metadata = (),
         timeout: float = TIMEOUT_SECONDS,
     ) -> bytes:
-        """Bytes for bytes: also what no message class would write. Of a stream the first answer."""
+        """Bytes for bytes: also what no message class would write.
+
+        Of a stream the first answer; empty where it ends without one.
+        """
         if path in STREAMS:
             with self.stream(path, raw, metadata, timeout) as answers:
-                return next(answers)
+                return next(answers, b"")
         method: Any = self.channel.unary_unary(path)
         answer: bytes = method(raw, timeout=timeout, metadata=(*self.credential, *metadata))
         return answer

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
+from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,16 +14,29 @@ from ledger.event import EVENT_TYPES, Record
 from ledger.fold import State, applied, initial
 from ledger.stored_states import KINDS, Unreadable, code, decoded, encoded
 from okr.v1.event_record_pb2 import EventMetadata
+from okr.v1.events_pb2 import PersonErased, PersonRegistered
+from okr.v1.values_pb2 import PersonalText
 from tests.golden.stored import events, names
 
 
 def histories() -> Iterator[list[Record]]:
-    """Every stream of the stored ledgers."""
+    """Every stream of the stored ledgers, and that of a person, whom they do not have."""
+    yield list(_person())
     for name in names():
         streams: dict[str, list[Record]] = {}
         for record in events(name):
             streams.setdefault(record.stream, []).append(record)
         yield from streams.values()
+
+
+def _person() -> Iterator[Record]:
+    facts: list[Message] = [
+        PersonRegistered(person="people/4f2a", display_name=PersonalText(plain="Kovács Éva")),
+        PersonErased(person="people/4f2a", successor="people/9c1d"),
+    ]
+    for version, fact in enumerate(facts, start=1):
+        kind = fact.DESCRIPTOR.full_name
+        yield Record(version, "people/4f2a", version, kind, 0, b"", fact.SerializeToString())
 
 
 def after(state: State | None, record: Record) -> State:

@@ -1,4 +1,4 @@
-"""Every read of everything that a ledger holds, at several pairs of instants."""
+"""Every read of everything that a ledger holds, at several pairs of instants; proofs are not."""
 
 from __future__ import annotations
 
@@ -31,6 +31,9 @@ def questions(me: Caller, positions: Sequence[int], days: int) -> list[Message]:
         asked += [scores.ListCyclesRequest(as_of=as_of), scores.ListTeamsRequest(as_of=as_of)]
         asked.append(audit.ListEventsRequest(as_of=as_of, page_size=1000))
         asked.append(audit.GetEventRequest(name=f"events/{position}", as_of=as_of))
+        asked.append(scores.ListPeopleRequest(as_of=as_of))
+        people = me.ask(scores.ListPeopleRequest()).people
+        asked += [scores.GetPersonRequest(name=each.name, as_of=as_of) for each in people]
         filtered = "team:* AND NOT actor = services/*"
         asked.append(audit.ListEventsRequest(as_of=as_of, page_size=1000, filter=filtered))
     for cycle in cycles:

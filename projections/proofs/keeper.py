@@ -33,8 +33,15 @@ if TYPE_CHECKING:
 
 PROJECTION: Final = "proofs"
 
-BATCH: Final = 5_000
+BATCH: Final = 5_120
 """The most events of a transaction."""
+
+SLICE: Final = 256
+"""The events that are read and hashed in one go, some 1.5 ms."""
+
+ASIDE_SECONDS: Final = 0.0005
+"""How long it then lets others work: a thread that computes for longer makes them wait 5 ms each
+time they want the interpreter back."""
 
 POLL_SECONDS: Final = 1.0
 """How long events gather unless somebody waits for a proof: few large batches cost least."""
@@ -197,9 +204,20 @@ class Keeper:
         return Growth(kept.size, kept.tail)
 
     def _grow(self, growth: Growth) -> int:
-        records = self._source.read(growth.size, BATCH)
-        if not records:
+        taken = 0
+        while taken < BATCH:
+            wanted = min(SLICE, BATCH - taken)
+            records = self._source.read(growth.size, wanted)
+            self._append(growth, records)
+            taken += len(records)
+            if len(records) < wanted:
+                break
+            time.sleep(ASIDE_SECONDS)
+        if not taken:
             self._require_length(growth.size)
+        return taken
+
+    def _append(self, growth: Growth, records: Sequence[Record]) -> None:
         hash_of, append, position = self._leaves.hash, growth.append, growth.size
         for record in records:
             position += 1
@@ -208,7 +226,6 @@ class Keeper:
             append(hash_of(record))
             if self._to_fit and self._to_fit[0].checkpoint.size == position:
                 self._fitted(growth)
-        return len(records)
 
     def _fitted(self, growth: Growth) -> None:
         """The tree has come to the size of a checkpoint: it has to be the one that was signed."""

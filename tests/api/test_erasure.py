@@ -23,6 +23,10 @@ from ledger.texts.finding import open_keys
 from ledger.texts.keyring import ERASED_NAMES
 from ledger.texts.opening import ERASED
 from ledger.texts.store import KeysMismatch
+from okr.exports.reading import Reading
+from okr.proofs import checkpoint, note
+from okr.proofs.leaf import Leaves, told
+from okr.proofs.tree import includes
 from okr.v1 import audit_service_pb2 as audit
 from okr.v1 import ledger_service_pb2 as api
 from okr.v1 import score_service_pb2 as scores
@@ -30,6 +34,7 @@ from okr.v1.resources_pb2 import CheckIn, Person
 from okr.v1.values_pb2 import TeamDefinition
 from service.erasing import finish
 from service.logging import logs
+from service.moving.exporting import export
 from tests.api.conftest import days_from_today
 from tests.support import ask
 from tests.support.databases import ON_SQLITE_ALONE, ledger
@@ -96,6 +101,22 @@ def check_ins(me: Caller) -> list[CheckIn]:
     return list(me.ask(scores.ListCheckInsRequest(parent=ask.FOLLOWERS)).check_ins)
 
 
+def proofs(me: Caller) -> list[audit.GetInclusionProofResponse]:
+    """A proof of each event, with the checkpoint that it leads to."""
+    return [me.ask(audit.GetInclusionProofRequest(name=event.name)) for event in events(me)]
+
+
+def export_to(file: Path, folder: Path) -> None:
+    """Exports the ledger in a folder, and puts what is in the export beside it, unpacked."""
+    database = ledger(folder)
+    with closing(open_log(database, read_only=True)) as log:
+        export(log, database, file)
+    with file.open("rb") as opened:
+        reading = Reading(opened, file.name)
+        unpacked = b"".join(content.SerializeToString() for content in reading.chunks())
+    file.with_suffix(".unpacked").write_bytes(unpacked)
+
+
 def needles() -> list[bytes]:
     names = (ERASED_ONE, NAME)
     return [text.encode() for text in (*names, *WRITTEN)]
@@ -131,7 +152,7 @@ def test_after_an_erasure_nobody_reads_of_the_person_and_no_stored_byte_has_chan
 ) -> None:
     with logs("json", "info"), whole_service(loop, tmp_path) as me:
         tell(me)
-        before, scored = stored(me), scorecard(me)
+        before, scored, proven = stored(me), scorecard(me), proofs(me)
         assert {check_in.note for check_in in check_ins(me)} == {"his words", WRITTEN[0]}
         assert told_of(b"".join(event.SerializeToString() for event in events(me))) != []
 
@@ -149,6 +170,8 @@ def test_after_an_erasure_nobody_reads_of_the_person_and_no_stored_byte_has_chan
         me.token = erased.token
         _assert_read_as_erased(me, before)
         assert scorecard(me) == scored
+        _assert_proven(me, proven)
+    export_to(tmp_path / "ledger.okr", tmp_path)
     _assert_kept_nowhere(tmp_path)
     printed = capfd.readouterr()
     assert "RecordCheckIn" in printed.out + printed.err
@@ -187,6 +210,15 @@ def _assert_read_as_erased(me: Caller, before: Sequence[tuple[bytes, bytes]]) ->
     adjustment = me.ask(audit.GetAdjustmentRequest(name="adjustments/hers")).adjustment
     assert (adjustment.reason, adjustment.decided.reason) == (ERASED, "he approves")
     assert adjustment.decided.actor == OTHER
+
+
+def _assert_proven(me: Caller, proven: Sequence[audit.GetInclusionProofResponse]) -> None:
+    """Proofs that were made before an erasure still lead from each event to the signed root."""
+    for event, answer in zip(events(me), proven, strict=False):
+        leaf = Leaves(event.header.log_id).hash(told(event))
+        stated = checkpoint.parsed(note.parsed(answer.checkpoint.note).text)
+        index = event.header.position - 1
+        assert includes(leaf, index, stated.size, answer.proof.hashes, stated.root)
 
 
 def test_who_succeeds_is_asked_for_what_the_erased_owned(me: Caller) -> None:

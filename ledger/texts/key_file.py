@@ -12,6 +12,7 @@ import threading
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Final
 
+from ledger.durable import flush_names
 from ledger.log.sqlite.datastore import LOCK_TIMEOUT_SECONDS, translated
 from ledger.texts.store import Header, KeysMismatch, StoredKey
 
@@ -84,7 +85,7 @@ class KeyFile:
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version = {FORM}")
             connection.execute("COMMIT")
-        _flush_folder(file)
+        flush_names(file)
         return cls(file)
 
     @staticmethod
@@ -181,12 +182,3 @@ def _connected(file: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = TRUNCATE")
     connection.execute("PRAGMA synchronous = FULL")
     return connection
-
-
-def _flush_folder(file: Path) -> None:
-    """Makes the file's name durable too."""
-    folder = os.open(file.absolute().parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from ledger.durable import flush_names
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -101,15 +103,6 @@ def told(file: Path, action: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise FileUnusable(str(file), action, error.strerror or "unknown error") from error
-
-
-def flush_names(file: Path) -> None:
-    """Makes the name of a file durable, which is its folder's."""
-    folder = os.open(file.absolute().parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _require_free(target: Path) -> None:

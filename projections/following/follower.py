@@ -16,6 +16,7 @@ from projections.errors import (
     RebuildRunning,
     Relieved,
 )
+from projections.following.pausing import Pauses
 from projections.read_model import Folding
 from projections.store.database import UNAVAILABLE
 from projections.store.tracking import is_of
@@ -36,9 +37,6 @@ POLL_SECONDS: Final = 0.5
 
 GATHER_SECONDS: Final = 0.1
 """How long events gather after a wake-up unless a reader waits: a row costs less in a big batch."""
-
-LONGEST_PAUSE_SECONDS: Final = 2.0
-"""The longest pause between attempts while a database cannot be used."""
 
 PASSING: Final = (*UNAVAILABLE, ReadModelsUnavailable, LogUnavailable, RebuildRunning)
 """What may pass by itself: a locked file, a full disk, a lost connection, another who builds."""
@@ -75,7 +73,7 @@ class Follower:
         self._more = Event()
         self._position = -1
         self._building: Building | None = None
-        self._attempt = 0
+        self._pauses = Pauses()
         self._doubted = False
 
     def wake(self) -> None:
@@ -96,7 +94,7 @@ class Follower:
         while not stop.is_set():
             try:
                 taken = self.step()
-                self._attempt = 0
+                self._pauses.end()
             except Relieved:
                 self._position = -1
                 return
@@ -244,8 +242,7 @@ class Follower:
                 log.warning("the stop could not be stored", reason=str(error))
 
     def _pause(self, stop: Event, error: Exception) -> None:
-        """Waits longer each time: 50 ms, 100 ms, … 2 s."""
-        seconds = min(LONGEST_PAUSE_SECONDS, 0.05 * 2**self._attempt)
-        self._attempt = min(self._attempt + 1, 10)
+        """Says why, and waits before the next attempt."""
+        seconds = self._pauses.next_seconds()
         log.warning("projection waits for a database", seconds=seconds, reason=str(error))
         stop.wait(seconds)

@@ -17,6 +17,7 @@ from okr.proofs.checkpoint import Checkpoint
 from okr.proofs.leaf import Leaves
 from okr.proofs.tree import root
 from projections.errors import LedgerContradicted, Overtaken, ReadModelsUnavailable, Relieved
+from projections.following.pausing import Pauses
 from projections.proofs.store import Signed
 from projections.proofs.tiles import Growth, TreeDamaged
 from projections.store.database import UNAVAILABLE
@@ -54,8 +55,6 @@ HURRY_SECONDS: Final = 0.1
 
 CHECKED_AT_ONCE: Final = 1_000
 """How many of the checkpoints that a tree still has to fit are in memory."""
-
-LONGEST_PAUSE_SECONDS: Final = 2.0
 
 PASSING: Final = (*UNAVAILABLE, ReadModelsUnavailable, LogUnavailable, Overtaken)
 
@@ -116,7 +115,7 @@ class Keeper:
         self._to_fit: list[Signed] = []
         self._signed_size = -1
         self._signed_at = 0.0
-        self._attempt = 0
+        self._pauses = Pauses()
 
     def wake(self) -> None:
         """Looks at the log now; from any thread."""
@@ -130,7 +129,7 @@ class Keeper:
         while not stop.is_set():
             try:
                 taken = self.step()
-                self._attempt = 0
+                self._pauses.end()
             except Relieved:
                 self._growth = None
                 return
@@ -300,9 +299,8 @@ class Keeper:
             self._progress.wanted.wait(POLL_SECONDS)
 
     def _pause(self, stop: Event, error: Exception) -> None:
-        """Waits longer each time: 50 ms, 100 ms, … 2 s."""
-        seconds = min(LONGEST_PAUSE_SECONDS, 0.05 * 2**self._attempt)
-        self._attempt = min(self._attempt + 1, 10)
+        """Says why, and waits before the next attempt."""
+        seconds = self._pauses.next_seconds()
         log.warning("proofs wait for a database", seconds=seconds, reason=str(error))
         stop.wait(seconds)
 

@@ -110,15 +110,19 @@ def metadata_of(stored: Accompanied) -> EventMetadata:
             was moved there.
         LogUnavailable: they hold sealed texts, and the keys cannot be read now.
     """
-    if isinstance(stored, Record) and _SEALED in stored.metadata:
-        check_places(_place(stored), EventMetadata.FromString(stored.metadata))
-    return metadata_in(stored.metadata)
+    return _metadata(stored.metadata, stored if isinstance(stored, Record) else None)
 
 
 def metadata_in(stored: bytes) -> EventMetadata:
     """The same where the bytes are all that is kept of a record."""
+    return _metadata(stored, None)
+
+
+def _metadata(stored: bytes, of: Record | None) -> EventMetadata:
     metadata = EventMetadata.FromString(stored)
     if _SEALED in stored:
+        if of is not None:
+            check_places(_place(of), metadata)
         open_texts(metadata, "metadata")
     return metadata
 

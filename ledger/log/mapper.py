@@ -14,6 +14,8 @@ from ledger.log.stored import NotifiedFact, StoredFact
 from okr.v1.event_record_pb2 import EventMetadata
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from eventsourcing.domain import DomainEventProtocol
     from google.protobuf.message import Message
 
@@ -54,12 +56,7 @@ def parse_record(record: Record) -> tuple[Message, EventMetadata]:
         DamagedRecord: the bytes are not such messages, or a text in them was moved there.
         LogUnavailable: they hold sealed texts, and the keys cannot be read now.
     """
-    try:
-        return fact_of(record), metadata_of(record)
-    except KeyError:
-        raise UnknownEventType(record.event_type) from None
-    except DecodeError as error:
-        raise DamagedRecord(record.position, record.event_type) from error
+    return _read(record, lambda record: (fact_of(record), metadata_of(record)))
 
 
 def check_record(record: Record) -> None:
@@ -69,8 +66,14 @@ def check_record(record: Record) -> None:
         UnknownEventType: no event has the record's type.
         DamagedRecord: the bytes are not such messages, or a text in them was moved there.
     """
+    _read(record, as_stored)
+
+
+def _read(
+    record: Record, read: Callable[[Record], tuple[Message, EventMetadata]]
+) -> tuple[Message, EventMetadata]:
     try:
-        as_stored(record)
+        return read(record)
     except KeyError:
         raise UnknownEventType(record.event_type) from None
     except DecodeError as error:

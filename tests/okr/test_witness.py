@@ -182,6 +182,9 @@ def test_the_command_line_holds_and_proves(
         assert told.exit_code == 0, told.output
         assert "event 2 is one of the 2 of the checkpoint" in told.stdout
         assert "TeamRegistered" in told.stdout
+        me.ask(team("c"), (("okr-actor", "people/anna"),))
+        # Whose it is, is sealed in the bytes that are proven.
+        assert "(encrypted)" in run("prove", "3").stdout
         assert run("prove", "9").exit_code == 1
         stranger = VerifierKey("okr-ledger/x", bytes(32))
         told = run("checkpoint", "--key", str(stranger))

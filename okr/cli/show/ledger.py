@@ -48,7 +48,7 @@ def _cells(event: Event) -> tuple[str, ...]:
         header.event_type.rpartition(".")[2],
         _about(header.stream, fact),
         marks.day(metadata.effective_date),
-        metadata.actor.plain or marks.NOTHING,
+        marks.personal(metadata.actor),
         _what(fact),
     )
 

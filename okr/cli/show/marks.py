@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from okr.v1.resources_pb2 import Band, Status
+from okr.v1.values_pb2 import PersonalText
 
 NOTHING: Final = "–"
 """Stands where there is no value."""
@@ -134,6 +135,11 @@ def step(before: str, after: str) -> str:
     if not moved:
         return "="
     return f"▲ +{number(f'{moved:f}')}" if moved > 0 else f"▼ {number(f'{moved:f}')}"
+
+
+def personal(text: PersonalText) -> str:
+    """A text that may name a person; it says so where it is as the ledger stores it, sealed."""
+    return text.plain or ("(encrypted)" if text.HasField("encrypted") else NOTHING)
 
 
 def day(given: Date) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from google.protobuf.message import Message
 
-from okr.cli.show.marks import NOTHING, day, number, percent, planned, word
+from okr.cli.show.marks import NOTHING, day, number, percent, personal, planned, word
 from okr.v1.resources_pb2 import KeyResultScore
 from okr.v1.values_pb2 import (
     Aggregation,
@@ -99,7 +99,7 @@ def field(definition: Message, name: str, value: object = None) -> str:
         case None:
             return NOTHING
         case PersonalText():
-            return value.plain or "(encrypted)"
+            return personal(value)
         case Trajectory():
             return _trajectory(value)
         case ScoringPolicy():
